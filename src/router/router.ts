@@ -1,0 +1,81 @@
+// The port that moves traffic: what a router must do, whether embedded or on a cluster.
+import type { AppName, FunctionName, Route, Split, VersionName } from '../routing/route.js';
+
+/** A route with the number of the change that last touched it. */
+export type RoutedFunction = { route: Route; revision: number };
+
+/** All routes of an app, ordered by function name. */
+export type RouteTable = { app: AppName; routes: RoutedFunction[] };
+
+/**
+ * One route's part of a write. `ifRevision` is the revision the writer saw; null means the writer saw no
+ * route. A difference makes the whole write fail.
+ */
+export type RouteChange =
+  | { kind: 'put'; route: Route; ifRevision: number | null }
+  | { kind: 'remove'; app: AppName; function: FunctionName; ifRevision: number };
+
+/** Why a write is made; kept in the history. */
+export type Reason = {
+  verb: 'shift' | 'undo' | 'deploy' | 'wire' | 'destroy';
+  /** Who, as `user@machine`. */
+  by: string;
+  message?: string;
+  /** undo: the number of the change that is undone. */
+  undoes?: number;
+  /** undo --to: the number of the change whose outcome is restored. */
+  to?: number;
+};
+
+/** One entry of the history. Numbers rise by one with every change of an app. */
+export type Change = Reason & {
+  number: number;
+  /** RFC 3339, UTC. */
+  at: string;
+  /** What changed for which function; null = there was, or is, no route. Ordered by function name. */
+  functions: { function: FunctionName; before: Split | null; after: Split | null }[];
+};
+
+/** What a version has answered since the server started, pinned requests included. Latencies in milliseconds. */
+export type VersionTraffic = {
+  version: VersionName;
+  requests: number;
+  /** Answers with a status of 500 and more. */
+  errors: number;
+  /** How many of `requests` were pinned by header. */
+  pinned: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  inFlight: number;
+};
+
+/** What the data plane really has, as opposed to what was asked of it. */
+export type Served = { function: FunctionName; revision: number; split: Split };
+
+/** Whether a version could take traffic now, and if not, why. */
+export type Readiness = { ready: true } | { ready: false; why: string };
+
+/** A version of a function of an app. */
+export type VersionRef = { app: AppName; function: FunctionName; version: VersionName };
+
+/** Applies routes. Every method throws FnmeshError `unreachable` when the router does not answer. */
+export interface Router {
+  /** The app's routes; an app without routes gives an empty table. */
+  read(app: AppName): Promise<RouteTable>;
+  /**
+   * Applies all changes, or none. All belong to one app. Gives the app's table after the write.
+   * @throws FnmeshError `conflict`, naming what changed meanwhile, when a revision differs.
+   */
+  write(changes: RouteChange[], reason: Reason): Promise<RouteTable>;
+  /** The app's changes, or those that touched `fn`, oldest first. */
+  history(app: AppName, fn?: FunctionName): Promise<Change[]>;
+  /** Counters per version of the function, ordered as its split. */
+  traffic(app: AppName, fn: FunctionName): Promise<VersionTraffic[]>;
+  /** What the data plane has for the function; null when it has no route. */
+  served(app: AppName, fn: FunctionName): Promise<Served | null>;
+  /** Whether the version could take traffic now; may start a process to find out. */
+  ready(version: VersionRef): Promise<Readiness>;
+  /** Resolves when no request to the version is under way, or after `timeoutMs` (milliseconds) with false. */
+  drained(version: VersionRef, timeoutMs: number): Promise<boolean>;
+}
