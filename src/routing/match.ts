@@ -1,0 +1,23 @@
+// Which host and path a function answers on. Paths are exact, as Fn's triggers are.
+import type { AppName, FunctionName } from './route.js';
+
+/** The host an app's functions answer on. */
+export function hostOf(app: AppName): string {
+  return `${app.toLowerCase()}.localhost`;
+}
+
+/** The path a function answers on: `/` for the one named like its app, else `/<function>`. */
+export function pathOf(app: AppName, fn: FunctionName): string {
+  return fn === app ? '/' : `/${fn}`;
+}
+
+/** The app, in lower case, that a Host header names: `<app>.localhost`, with or without port. */
+export function appOfHost(host: string): AppName | undefined {
+  return /^([a-z0-9_-]+)\.localhost\.?(?::\d*)?$/i.exec(host)?.[1]?.toLowerCase();
+}
+
+/** The path of a request target, as it was sent: no decoding, no merging of slashes, no query. */
+export function pathOfTarget(target: string): string {
+  const query = target.indexOf('?');
+  return query < 0 ? target : target.slice(0, query);
+}
