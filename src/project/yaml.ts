@@ -1,0 +1,111 @@
+// YAML and JSON texts with the place of every value: the only importer of yaml, itself imported lazily.
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { messageOf } from '../errors.js';
+
+/** A key's way from the top of a file: `['triggers', 0, 'source']`. */
+export type KeyPath = readonly (string | number)[];
+/** A place in a file; both count from 1. */
+export type Place = { line: number; column: number };
+/** Why a text is no YAML, and where. */
+export type SyntaxProblem = Place & { text: string };
+
+/** A text that was read: its value and where each part of it stands. */
+export type ParsedText = {
+  value: unknown;
+  /** Where the value (or, for `key`, its key) at a path stands; the nearest part that exists when it is missing. */
+  place(path: KeyPath, part?: 'key' | 'value'): Place;
+};
+
+/** How many aliases a file may expand to; a file of this kind has a handful. */
+const MAX_ALIASES = 100;
+
+/**
+ * Reads YAML, or JSON, which is a part of it.
+ * @param textual says which values are text although they look like a number or a boolean (`PORT: 8080`, which
+ * Fn reads as "8080"): they keep the characters they were written with, and an empty value is ''.
+ * @returns the value and its places, or the syntax problems.
+ */
+export function parseText(
+  text: string,
+  textual: (path: KeyPath) => boolean,
+): ParsedText | { problems: SyntaxProblem[] } {
+  const lines = new LineCounter();
+  const at = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  } catch (error) {
+    // Thousands of nested brackets overflow the parser's stack.
+    return { problems: [{ line: 1, column: 1, text: `cannot be read: ${messageOf(error)}` }] };
+  }
+  if (document.errors.length > 0) {
+    return { problems: document.errors.map((error) => ({ ...at(error.pos[0]), text: error.message })) };
+  }
+  keepText(document, textual);
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    return { value, place: (path, part = 'value') => at(offsetOf(document, path, part)) };
+  } catch (error) {
+    return { problems: [{ ...at(firstAlias(document)), text: messageOf(error) }] };
+  }
+}
+
+function keepText(document: Document.Parsed, textual: (path: KeyPath) => boolean): void {
+  const walk = (node: unknown, path: KeyPath): void => {
+    if (isMap(node)) {
+      for (const pair of node.items)
+        walk(pair.value, [...path, isScalar(pair.key) ? String(pair.key.value) : '']);
+    } else if (isSeq(node)) {
+      node.items.forEach((item, index) => walk(item, [...path, index]));
+    } else if (isScalar(node) && typeof node.value !== 'string' && textual(path)) {
+      node.value = node.value === null ? '' : (node.source ?? '');
+    }
+  };
+  walk(document.contents, []);
+}
+
+function offsetOf(document: Document.Parsed, path: KeyPath, part: 'key' | 'value'): number {
+  let node: Node | null = document.contents;
+  let offset = node?.range?.[0] ?? 0;
+  for (const [depth, key] of path.entries()) {
+    if (isAlias(node)) node = node.resolve(document) ?? null;
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+      if (pair === undefined) return offset;
+      const keyStart = isScalar(pair.key) ? pair.key.range?.[0] : undefined;
+      node = (pair.value as Node | null) ?? null;
+      const last = depth === path.length - 1;
+      offset = (last && part === 'key' ? keyStart : (node?.range?.[0] ?? keyStart)) ?? offset;
+    } else if (isSeq(node) && typeof key === 'number') {
+      node = (node.items[key] as Node | undefined) ?? null;
+      offset = node?.range?.[0] ?? offset;
+    } else {
+      return offset;
+    }
+  }
+  return offset;
+}
+
+function firstAlias(document: Document.Parsed): number {
+  let offset = 0;
+  visit(document, {
+    Alias(_key, node) {
+      offset = node.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
