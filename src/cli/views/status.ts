@@ -1,0 +1,41 @@
+import type { AppStatus, FunctionStatus, VersionStatus } from '../../inspect/status.js';
+import type { ServerInfo } from '../../control/protocol.js';
+import { formatPercent } from '../../routing/weights.js';
+import { ago, latency } from '../format.js';
+import { table } from '../table.js';
+import { changeLine } from './history.js';
+
+/** `fnmesh status`: the server, then a block per app. */
+export function statusView(server: ServerInfo | null, apps: AppStatus[]): string {
+  if (!server) return 'embedded server: not running (`fnmesh deploy` starts it)';
+  const head = `embedded server ${server.version}: Fn API ${server.fnUrl}, gateway ${server.gatewayUrl}, up since ${server.startedAt}`;
+  const blocks = apps.map(appView);
+  return [head, ...server.warnings.map((text) => `warning: ${text}`), ...blocks].join('\n\n');
+}
+
+function appView(app: AppStatus): string {
+  const lines = [`app ${app.app}`];
+  if (app.functions.length === 0) lines.push('  nothing deployed by fnmesh');
+  const rows = app.functions.flatMap((fn) => fn.versions.map((version) => row(fn, version)));
+  const text = table(['function', 'version', 'weight', 'state', 'requests', 'errors', 'p95', 'address'], rows, [2, 4, 5, 6]);
+  if (text) lines.push(text);
+  for (const fn of app.functions) {
+    lines.push(`${fn.function}: ${fn.address ?? 'not routed'}${fn.lastChange ? `  (last change ${ago(fn.lastChange.at)}: ${changeLine(fn.lastChange, fn.function)})` : ''}`);
+    for (const version of fn.versions) if (version.why) lines.push(`  ${version.version}: ${version.why}`);
+  }
+  if (app.foreign.length > 0) lines.push(`fns that fnmesh did not deploy: ${app.foreign.join(', ')}`);
+  return lines.join('\n');
+}
+
+function row(fn: FunctionStatus, version: VersionStatus): string[] {
+  return [
+    fn.function,
+    version.version,
+    version.weight === null ? 'not routed' : formatPercent(version.weight),
+    version.state,
+    String(version.requests),
+    String(version.errors),
+    latency(version.p95),
+    version.address ?? '-',
+  ];
+}

@@ -1,0 +1,35 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { FnmeshError } from '../errors.js';
+
+// A unix socket's path is limited by the kernel's sockaddr_un: 108 bytes on Linux, 104 on macOS, one for the end.
+const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107;
+
+/**
+ * The folder of the embedded server's state: FNMESH_HOME, else `fnmesh` in the XDG state folder.
+ * @throws FnmeshError `usage` when FNMESH_HOME is not absolute, or too long for the control socket inside it.
+ */
+export function stateDir(env: NodeJS.ProcessEnv = process.env): string {
+  const asked = env['FNMESH_HOME'];
+  const xdg = env['XDG_STATE_HOME'];
+  const dir = asked || join(xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'state'), 'fnmesh');
+  if (!isAbsolute(dir)) {
+    throw new FnmeshError('usage', `FNMESH_HOME must be an absolute path, not '${dir}'`, {
+      try: `export FNMESH_HOME="$PWD/${dir}"`,
+    });
+  }
+  const length = Buffer.byteLength(controlSocket(dir));
+  if (length > SOCKET_PATH_LIMIT) {
+    throw new FnmeshError(
+      'usage',
+      `the state folder's path is too long for a unix socket: ${dir}/control.sock has ${length} bytes, ${SOCKET_PATH_LIMIT} is the most`,
+      { try: 'export FNMESH_HOME=/tmp/fnmesh-$USER' },
+    );
+  }
+  return dir;
+}
+
+/** The control socket's path inside the state folder. */
+export function controlSocket(dir: string): string {
+  return join(dir, 'control.sock');
+}

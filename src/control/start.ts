@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FnmeshError, type ErrorCode } from '../errors.js';
+import type { Emit } from '../events.js';
+import { ControlClient } from './client.js';
+import { controlSocket } from './home.js';
+import { PROTOCOL, type ServerInfo } from './protocol.js';
+
+/** Ports asked for; undefined = the default, or a free one where that is taken. */
+export type Ports = { fnPort: number | undefined; gatewayPort: number | undefined };
+
+/** What a server that was started in the background says over its pipe: it serves, or why it does not. */
+export type StartReport =
+  | { info: ServerInfo }
+  | { error: { code: ErrorCode; message: string; try?: string | undefined } };
+
+/**
+ * The running server's info, or null when none runs.
+ * @throws FnmeshError when one runs that speaks another protocol, or the socket is not ours to open.
+ */
+export async function findServer(home: string): Promise<ServerInfo | null> {
+  try {
+    const info = await new ControlClient(controlSocket(home)).call<'info'>('GET /', {}, undefined, 5_000);
+    if (info.protocol === PROTOCOL) return info;
+    throw new FnmeshError(
+      'conflict',
+      `the running embedded server (${info.version}, protocol ${info.protocol}) does not speak protocol ${PROTOCOL} of this fnmesh`,
+      { try: 'fnmesh stop && fnmesh start -d' },
+    );
+  } catch (error) {
+    const cause = error instanceof FnmeshError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
+    if (cause === 'ENOENT' || cause === 'ECONNREFUSED') return null;
+    throw error;
+  }
+}
+
+/**
+ * Starts the server in a process of its own that outlives this one, and waits until it serves.
+ * @throws FnmeshError with what the server said when it ended instead.
+ */
+export async function startServer(home: string, ports: Ports, emit: Emit): Promise<ServerInfo> {
+  emit({ type: 'server', state: 'starting', text: 'starting the embedded server' });
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const logFile = join(home, 'server.log');
+  const log = await open(logFile, 'a', 0o600);
+  const main = fileURLToPath(new URL('../server/main.js', import.meta.url));
+  const args = [main, '--home', home];
+  if (ports.fnPort !== undefined) args.push('--fn-port', String(ports.fnPort));
+  if (ports.gatewayPort !== undefined) args.push('--gateway-port', String(ports.gatewayPort));
+  let report: StartReport | undefined;
+  try {
+    const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log.fd, log.fd, 'pipe'], cwd: home });
+    report = await reportOf(child.stdio[3] as NodeJS.ReadableStream);
+    child.unref();
+  } finally {
+    await log.close();
+  }
+  if (report === undefined) {
+    const tail = (await readFile(logFile, 'utf8')).trim().split('\n').slice(-5).join('\n');
+    // Two commands may start a server at the same moment: the other one's is as good as ours.
+    const other = await findServer(home);
+    if (other) return other;
+    throw new FnmeshError('failed', `the embedded server ended while starting:\n${tail}`, { try: `less ${logFile}` });
+  }
+  if ('error' in report) {
+    const other = report.error.code === 'conflict' ? await waitForOther(home) : null;
+    if (other) return other;
+    throw new FnmeshError(report.error.code, report.error.message, report.error.try ? { try: report.error.try } : {});
+  }
+  for (const text of report.info.warnings) emit({ type: 'warning', text });
+  emit({
+    type: 'server',
+    state: 'started',
+    text: `embedded server: Fn API ${report.info.fnUrl}, gateway ${report.info.gatewayUrl} (end it with \`fnmesh stop\`)`,
+  });
+  return report.info;
+}
+
+/** The running server, started first when there is none. */
+export async function ensureServer(home: string, ports: Ports, emit: Emit): Promise<ServerInfo> {
+  return (await findServer(home)) ?? (await startServer(home, ports, emit));
+}
+
+/** Waits up to five seconds for the server that another command is starting. */
+async function waitForOther(home: string): Promise<ServerInfo | null> {
+  for (let tries = 0; tries < 50; tries++) {
+    const info = await findServer(home);
+    if (info) return info;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return null;
+}
+
+async function reportOf(pipe: NodeJS.ReadableStream): Promise<StartReport | undefined> {
+  let text = '';
+  for await (const chunk of pipe) text += String(chunk);
+  return text ? (JSON.parse(text) as StartReport) : undefined;
+}

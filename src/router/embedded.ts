@@ -1,0 +1,47 @@
+// The embedded gateway as a Router: every method is a call over the control socket.
+import type { ControlClient } from '../control/client.js';
+import { FnmeshError } from '../errors.js';
+import type { Change, Readiness, Reason, RouteChange, Router, RouteTable, Served, VersionRef, VersionTraffic } from './router.js';
+
+/** Applies routes to the embedded gateway. */
+export class EmbeddedRouter implements Router {
+  constructor(private readonly control: ControlClient) {}
+
+  read(app: string): Promise<RouteTable> {
+    return this.control.call<'routes'>('GET /routes', { app });
+  }
+
+  write(changes: RouteChange[], reason: Reason): Promise<RouteTable> {
+    return this.control.call<'write'>('POST /routes', {}, { changes, reason });
+  }
+
+  history(app: string, fn?: string): Promise<Change[]> {
+    return this.control.call<'history'>('GET /history', { app, function: fn });
+  }
+
+  traffic(app: string, fn: string): Promise<VersionTraffic[]> {
+    return this.control.call<'traffic'>('GET /traffic', { app, function: fn });
+  }
+
+  served(app: string, fn: string): Promise<Served | null> {
+    return this.control.call<'served'>('GET /served', { app, function: fn });
+  }
+
+  /** Ready: a process of the version listens; one is started when none does. */
+  async ready({ app, function: fn, version }: VersionRef): Promise<Readiness> {
+    const table = await this.read(app);
+    const destination = table.routes.find(({ route }) => route.function === fn)?.route.destinations[version];
+    if (!destination) throw new FnmeshError('not_found', `${fn}/${version} has no route`, { try: 'fnmesh deploy' });
+    const states = await this.control.call<'functions'>('GET /functions', { app });
+    const state = states.find((each) => each.fn === destination.fn);
+    if (!state) return { ready: false, why: `the Fn server has no fn ${destination.fn}` };
+    if (state.cannotRun) return { ready: false, why: state.cannotRun };
+    const warmed = await this.control.call<'warm'>('POST /warm', {}, { fnId: state.fnId });
+    return warmed.ready ? warmed : { ready: false, why: [warmed.why, ...warmed.logs].join('\n  ') };
+  }
+
+  async drained({ app, function: fn, version }: VersionRef, timeoutMs: number): Promise<boolean> {
+    const query = { app, function: fn, version, timeoutMs };
+    return (await this.control.call<'drained'>('GET /drained', query, undefined, timeoutMs + 10_000)).drained;
+  }
+}
