@@ -1,6 +1,7 @@
 // The contract behind which every builder stands: a version's folder becomes a folder that can be run.
 import type { Emit } from '../events.js';
 import type { VersionFolder } from '../project/project.js';
+import type { Leave } from './files.js';
 
 /** A runnable build. */
 export type Build = {
@@ -23,19 +24,33 @@ export type Unrunnable = { cannotRun: string; hash: string };
 export type BuildOptions = {
   /** Absolute path of `.fnmesh/builds`. */
   buildsDir: string;
-  /** Builds although the hash is unchanged. */
+  /** Builds although the hash is unchanged; the new build gets a hash, and so a folder, of its own. */
   force: boolean;
   emit: Emit;
 };
 
+/** What a version's build depends on besides its files. */
+export type Inputs = {
+  /** What of the version's folder does not count. */
+  leave: Leave;
+  /** Absolute paths of further folders. */
+  folders: string[];
+  /** Whatever else makes a difference, in a fixed order. */
+  settings: string[];
+};
+
 /** One language's builder. */
 export interface Builder {
-  /** Runtimes of func.yaml that it builds, such as `go`, `go1.24`. */
+  /** Its language, as messages name it: `Go`. */
+  language: string;
+  /** Whether it builds the version, by its runtime in func.yaml, such as `go`, `go1.24`. */
   handles(version: VersionFolder): boolean;
   /** What identifies the toolchain, such as `go1.26.8 linux/amd64`; asked once a run. @throws FnmeshError `failed` with the way out when it is missing. */
   toolchain(): Promise<string>;
-  /** Further files outside the folder that count into the hash (absolute paths of folders). */
-  extraInputs(version: VersionFolder): Promise<string[]>;
+  /** What else counts into the hash. @throws FnmeshError `config` when the version cannot be built as it is. */
+  inputs(version: VersionFolder): Promise<Inputs>;
   /** Builds into `into`, the final folder, which exists and is empty. @throws FnmeshError `failed` whose message holds the tool's output. */
   build(version: VersionFolder, into: string): Promise<{ command: string[] }>;
+  /** Whether the first build will take long, as nothing that it builds on was built before. */
+  cold?(): Promise<boolean>;
 }

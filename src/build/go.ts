@@ -1,0 +1,142 @@
+// Go: a static binary, built where the source is; the source folder is never written to.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FnmeshError, messageOf } from '../errors.js';
+import { run } from '../process/run.js';
+import type { VersionFolder } from '../project/project.js';
+import type { Builder, Inputs } from './build.js';
+import { containerCommand } from './command.js';
+import { copyFiles, filesOf } from './files.js';
+import type { WorkspaceInputs } from './go-module.js';
+import { parseModFile, replacedFolders, workspaceInputs, workspaceOf } from './go-module.js';
+
+type Settings = { GOVERSION: string; GOFLAGS: string; GOHOSTOS: string; GOHOSTARCH: string };
+
+/** Builds runtimes `go`, `go1.24`, … with the Go that is installed. */
+export function goBuilder(): Builder {
+  let settings: Promise<Settings> | undefined;
+  const ask = (): Promise<Settings> => (settings ??= askGo());
+  return {
+    language: 'Go',
+    handles: (version) => /^go[\d.]*$/.test(version.func.runtime ?? ''),
+    toolchain: async () => {
+      const go = await ask();
+      return `${go.GOVERSION} ${go.GOHOSTOS}/${go.GOHOSTARCH} ${keptFlags(go.GOFLAGS).join(' ')}`.trimEnd();
+    },
+    inputs: (version) => Promise.resolve(inputsOf(version)),
+    build: async (version, into) => {
+      await buildGo(version, into, await ask());
+      return { command: containerCommand(version.func, ['./func']) };
+    },
+    cold: async () => standardLibraryIsCold(await ask()),
+  };
+}
+
+async function askGo(): Promise<Settings> {
+  const names = ['GOVERSION', 'GOFLAGS', 'GOHOSTOS', 'GOHOSTARCH'];
+  const { stdout } = await run('go', ['env', '-json', ...names]);
+  return JSON.parse(stdout) as Settings;
+}
+
+function inputsOf(version: VersionFolder): Inputs {
+  const module = readModule(version);
+  const workspace = workspaceFor(version);
+  const folders = [...replacedFolders(module, version.dir), ...(workspace?.folders ?? [])];
+  return {
+    // A binary that was built by hand, and modules of their own, are no part of what is built.
+    leave: { paths: ['func'], foldersWith: ['go.mod'] },
+    folders: [...new Set(folders)].sort(),
+    settings: workspace?.requires ?? [],
+  };
+}
+
+function readModule(version: VersionFolder): ReturnType<typeof parseModFile> {
+  const path = join(version.dir, 'go.mod');
+  try {
+    return parseModFile(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new FnmeshError('config', `${version.dir} has no go.mod that can be read: ${messageOf(error)}`, {
+      try: `(cd ${version.dir} && go mod init func)`,
+      cause: error,
+    });
+  }
+}
+
+function workspaceFor(version: VersionFolder): WorkspaceInputs | null {
+  const file = workspaceOf(version.dir);
+  return file === undefined ? null : workspaceInputs(file, version.dir);
+}
+
+async function buildGo(version: VersionFolder, into: string, go: Settings): Promise<void> {
+  const workspace = workspaceFor(version);
+  const env = buildEnv(go, workspace !== null);
+  const compile = ['build', '-trimpath', ...linkerFlags(go.GOFLAGS), '-o', join(into, 'func'), '.'];
+  if (workspace === null && needsTidy(version)) {
+    await buildTidied(version, into, compile, env);
+    return;
+  }
+  try {
+    await run('go', compile, { cwd: version.dir, env });
+  } catch (error) {
+    // go.sum or go.mod lag behind the imports; Fn's own builder tidies before each build.
+    const lags = /missing go\.sum entry|updates to go\.(mod|sum) needed|no required module provides|but not required/;
+    if (workspace !== null || !lags.test(messageOf(error))) throw error;
+    await buildTidied(version, into, compile, env);
+  }
+}
+
+/** As Fn's builder does, but on a copy, with what leads out of the folder made absolute. */
+async function buildTidied(
+  version: VersionFolder,
+  into: string,
+  compile: string[],
+  env: Record<string, string | undefined>,
+): Promise<void> {
+  const source = join(into, 'src');
+  await rm(source, { recursive: true, force: true });
+  await mkdir(source);
+  await copyFiles(filesOf(version.dir, inputsOf(version).leave), source);
+  const module = readModule(version);
+  const absolute = replacedFolders(module, version.dir);
+  const edits = module.replaces.map(({ module: path }, index) => `-replace=${path}=${absolute[index]}`);
+  if (edits.length > 0) await run('go', ['mod', 'edit', ...edits], { cwd: source, env });
+  await run('go', ['mod', 'tidy'], { cwd: source, env });
+  await run('go', compile, { cwd: source, env });
+  await rm(source, { recursive: true });
+}
+
+function needsTidy(version: VersionFolder): boolean {
+  if (existsSync(join(version.dir, 'go.sum')) || existsSync(join(version.dir, 'vendor'))) return false;
+  const { requires, replaces } = readModule(version);
+  const local = new Set(replaces.map(({ module }) => module));
+  return requires.some((required) => !local.has(required.split(' ')[0] ?? ''));
+}
+
+function buildEnv(go: Settings, inWorkspace: boolean): Record<string, string | undefined> {
+  return {
+    CGO_ENABLED: '0',
+    GOOS: go.GOHOSTOS,
+    GOARCH: go.GOHOSTARCH,
+    // Never empty: Go would then take the flags of its own configuration file.
+    GOFLAGS: ['-buildvcs=false', ...keptFlags(go.GOFLAGS)].join(' '),
+    ...(inWorkspace ? {} : { GOWORK: 'off' }),
+  };
+}
+
+/** Of the user's GOFLAGS what chooses code or output; the others, such as -mod=mod, may write to the source. */
+function keptFlags(flags: string): string[] {
+  const words = flags.match(/'[^']*'|"[^"]*"|\S+/g) ?? [];
+  return words.filter((flag) => /^['"]?--?(tags|ldflags|gcflags|asmflags|pgo|overlay)=/.test(flag));
+}
+
+/** Without debug tables the linker takes a third less time, and panics still name their lines. */
+function linkerFlags(flags: string): string[] {
+  return /-ldflags=/.test(flags) ? [] : ['-ldflags=-s -w'];
+}
+
+async function standardLibraryIsCold(go: Settings): Promise<boolean> {
+  const list = ['list', '-trimpath', '-f', '{{.Stale}}', 'net/http'];
+  const { stdout } = await run('go', list, { env: buildEnv(go, false), allowFailure: true });
+  return stdout.trim() !== 'false';
+}
