@@ -16,7 +16,9 @@ export type Split = Readonly<Record<VersionName, BasisPoints>>;
 
 /** One header or cookie condition that sends a request to a version; the first that matches wins. */
 export type Rule = {
-  readonly when: { readonly header: string; readonly equals: string } | { readonly cookie: string; readonly equals: string };
+  readonly when:
+    | { readonly header: string; readonly equals: string }
+    | { readonly cookie: string; readonly equals: string };
   readonly version: VersionName;
 };
 

@@ -1,15 +1,16 @@
 // New splits from old ones. Named versions get exactly what was asked, the others keep their proportions.
 import { FnmeshError } from '../errors.js';
 import { formatChange } from './changes.js';
-import { nearest } from './near.js';
+import { checkKnown, checkOnce } from './check-changes.js';
 import { WHOLE } from './route.js';
+import { shareOut } from './share-out.js';
+import { shiftCommand } from './shift-command.js';
 import { compareVersions, versionsOf } from './versions.js';
 import { formatPercent, formatWeight } from './weights.js';
 import type { WeightChange } from './changes.js';
+import type { Command } from './check-changes.js';
 import type { BasisPoints, Split, VersionName } from './route.js';
-
-/** A named version's new weight, in basis points. */
-type Asked = { version: VersionName; points: BasisPoints };
+import type { Share } from './share-out.js';
 
 /**
  * The split after some versions were given new weights. The versions not named share what is left in proportion
@@ -22,46 +23,38 @@ type Asked = { version: VersionName; points: BasisPoints };
  *   both with a corrected command.
  */
 export function resplit(before: Split, changes: readonly WeightChange[], prefix = ''): Split {
-  const command = (words: readonly string[]) =>
-    `fnmesh shift ${words.map((word) => prefix + word).join(' ')}`;
+  const command: Command = (words) => shiftCommand(words.map((word) => prefix + word));
   for (const change of changes) checkKnown(before, change, prefix, command);
   checkOnce(changes, command);
 
-  const asked = changes.flatMap((change): Asked[] => {
+  const asked = changes.flatMap((change): Share[] => {
     const points = pointsOf(before, change, command);
     return points === null ? [] : [{ version: change.version, points }];
   });
-  const sum = asked.reduce((total, { points }) => total + points, 0);
-  const corrected = () => command(fill(asked).map(formatAsked));
-  if (sum > WHOLE) {
-    throw new FnmeshError('usage', `${words(asked)}: this sums to ${formatPercent(sum)}, more than 100 %`, {
-      try: corrected(),
+  const refusal = (problem: string, instead: readonly Share[]) =>
+    new FnmeshError('usage', `${asked.map(formatShare).join(' ')}: ${problem}`, {
+      try: command(instead.map(formatShare)),
     });
-  }
+  const sum = asked.reduce((total, { points }) => total + points, 0);
+  if (sum > WHOLE) throw refusal(`this sums to ${formatPercent(sum)}, more than 100 %`, fill(asked));
   const rest = changes.find(({ to }) => to.kind === 'rest');
   if (rest) asked.push({ version: rest.version, points: WHOLE - sum });
 
   const named = new Set(asked.map(({ version }) => version));
   const others = versionsOf(before).filter((version) => !named.has(version));
   const left = rest ? 0 : WHOLE - sum;
-  const serving = others.some((version) => before[version]! > 0);
-  if (left > 0 && others.length === 0) {
-    throw new FnmeshError(
-      'usage',
-      `${words(asked)}: every version is named, and this sums to ${formatPercent(sum)}, not 100 %`,
-      { try: corrected() },
-    );
+  const [other] = others;
+  if (left > 0 && other === undefined) {
+    throw refusal(`every version is named, and this sums to ${formatPercent(sum)}, not 100 %`, fill(asked));
   }
-  if (left === WHOLE && !serving) {
-    throw new FnmeshError('usage', `${words(asked)}: no other version serves, so nobody would answer`, {
-      try: command([`${others[0]!}=100`]),
-    });
-  }
-  if (left > 0 && !serving && others.length > 1) {
-    const message = `${words(asked)}: ${others.join(', ')} have 0 %, so say which of them takes ${formatPercent(left)}`;
-    throw new FnmeshError('usage', message, {
-      try: command([...asked, { version: others[0]!, points: left }].map(formatAsked)),
-    });
+  if (left > 0 && other !== undefined && others.every((version) => before[version] === 0)) {
+    if (left === WHOLE) {
+      throw refusal('no other version serves, so nobody would answer', [{ version: other, points: WHOLE }]);
+    }
+    if (others.length > 1) {
+      const problem = `${others.join(', ')} have 0 %, so say which of them takes ${formatPercent(left)}`;
+      throw refusal(problem, [...asked, { version: other, points: left }]);
+    }
   }
 
   const after = new Map(shareOut(left, others, before).map(({ version, points }) => [version, points]));
@@ -101,34 +94,6 @@ export function removeVersion(split: Split, version: VersionName, prefix = ''): 
   );
 }
 
-type Command = (words: readonly string[]) => string;
-
-function checkKnown(before: Split, change: WeightChange, prefix: string, command: Command): void {
-  if (Object.hasOwn(before, change.version)) return;
-  const known = versionsOf(before);
-  const near = nearest(change.version, known);
-  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are ${known.join(', ')}`;
-  const version = near[0];
-  throw new FnmeshError('not_found', `${prefix}${change.version}: no such version; ${hint}`, {
-    try: version === undefined ? 'fnmesh status' : command([formatChange({ ...change, version })]),
-  });
-}
-
-function checkOnce(changes: readonly WeightChange[], command: Command): void {
-  const isRepeat = (change: WeightChange, index: number) =>
-    changes.findIndex(
-      ({ version, to }) => version === change.version || (to.kind === 'rest' && change.to.kind === 'rest'),
-    ) < index;
-  const repeat = changes.find(isRepeat);
-  if (!repeat) return;
-  const problem = changes.some((change) => change !== repeat && change.version === repeat.version)
-    ? `${repeat.version} is named twice`
-    : 'only one version can take the rest';
-  throw new FnmeshError('usage', `${changes.map(formatChange).join(' ')}: ${problem}`, {
-    try: command(changes.filter((change, index) => !isRepeat(change, index)).map(formatChange)),
-  });
-}
-
 /** The weight asked for, or null for `rest`. */
 function pointsOf(before: Split, change: WeightChange, command: Command): BasisPoints | null {
   const { version, to } = change;
@@ -143,7 +108,7 @@ function pointsOf(before: Split, change: WeightChange, command: Command): BasisP
 }
 
 /** The same versions with weights that sum to 100 %: each at most what was asked, the last one all that is left. */
-function fill(asked: readonly Asked[]): Asked[] {
+function fill(asked: readonly Share[]): Share[] {
   let left = WHOLE;
   return asked.map(({ version, points }, index) => {
     const given = index === asked.length - 1 ? left : Math.min(points, left);
@@ -152,27 +117,6 @@ function fill(asked: readonly Asked[]): Asked[] {
   });
 }
 
-function formatAsked({ version, points }: Asked): string {
+function formatShare({ version, points }: Share): string {
   return `${version}=${formatWeight(points)}`;
-}
-
-function words(asked: readonly Asked[]): string {
-  return asked.map(formatAsked).join(' ');
-}
-
-/** `left` basis points between `versions`, in proportion to their weights, rounded by largest remainder. */
-function shareOut(left: BasisPoints, versions: readonly VersionName[], before: Split): Asked[] {
-  const total = versions.reduce((sum, version) => sum + before[version]!, 0);
-  if (total === 0) return versions.map((version) => ({ version, points: left }));
-  const shares = versions.map((version) => {
-    const share = before[version]!;
-    const remainder = (left * share) % total;
-    return { version, share, remainder, points: (left * share - remainder) / total };
-  });
-  const missing = left - shares.reduce((sum, { points }) => sum + points, 0);
-  const byRemainder = [...shares].sort(
-    (a, b) => b.remainder - a.remainder || a.share - b.share || compareVersions(a.version, b.version),
-  );
-  for (const share of byRemainder.slice(0, missing)) share.points++;
-  return shares;
 }

@@ -1,5 +1,5 @@
 // The grammar and the order of version and function names.
-import type { FunctionName, VersionName } from './route.js';
+import type { VersionName } from './route.js';
 
 const VERSION = /^v\d+(-[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/;
 const FUNCTION = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -9,12 +9,12 @@ export const LONGEST_NAME = 40;
 const natural = new Intl.Collator('en', { numeric: true });
 
 /** Whether the text is a version's name: `v`, digits, then an optional `-suffix`. */
-export function isVersionName(text: string): text is VersionName {
+export function isVersionName(text: string): boolean {
   return VERSION.test(text);
 }
 
 /** Whether fnmesh may make a function of this name: a DNS label of 40 characters at most, unlike a version. */
-export function isFunctionName(text: string): text is FunctionName {
+export function isFunctionName(text: string): boolean {
   return FUNCTION.test(text) && text.length <= LONGEST_NAME && !isVersionName(text);
 }
 
