@@ -48,8 +48,17 @@ export type Trigger = {
   updated_at: string;
 };
 
+/** What a request may carry for an app; absent = default or unchanged. */
+export type AppBody = Partial<App>;
+/** What a request may carry for a fn; 0, `''` and absent = default or unchanged. */
+export type FnBody = Partial<Fn>;
+/** What a request may carry for a trigger; `''` and absent = unchanged. */
+export type TriggerBody = Partial<Omit<Trigger, 'type'>> & { type?: string };
+
 /** What a PUT or POST may carry for a fn; absent = unchanged or default, a config value '' in a PUT removes the key. */
-export type FnChange = Partial<Pick<Fn, 'image' | 'memory' | 'timeout' | 'idle_timeout' | 'config' | 'annotations'>>;
+export type FnChange = Partial<
+  Pick<Fn, 'image' | 'memory' | 'timeout' | 'idle_timeout' | 'config' | 'annotations'>
+>;
 
 /** Server-made annotation of a fn: base + `/invoke/{id}`. */
 export const INVOKE_ENDPOINT = 'fnproject.io/fn/invokeEndpoint';
