@@ -1,0 +1,151 @@
+// What each path and method of the Fn API does.
+import { readAppBody, readFnBody, readTriggerBody } from '../../fn/body.js';
+import { ApiError } from '../../fn/api-error.js';
+import { HTTP_ENDPOINT, INVOKE_ENDPOINT, type Fn, type Trigger } from '../../fn/model.js';
+import type { State } from '../state.js';
+import type { Page } from '../state/names.js';
+
+/** The API that is spoken, by the release it was measured on. */
+export const API_VERSION = '0.3.753';
+
+/** What an endpoint is given. */
+export type Call = {
+  state: State;
+  /** The path's variable part, decoded; `''` when there is none. */
+  id: string;
+  query: URLSearchParams;
+  /** Reads the body as text. @throws ApiError 413. */
+  body: () => Promise<string>;
+  /** `http://` and the request's Host, for the addresses that Fn puts into its answers. */
+  base: string;
+};
+
+/** What is answered with 200 as JSON, or a status without a body. */
+export type Answer = { json: unknown } | { status: 204 | 410 };
+
+/** Answers a call. @throws ApiError. */
+export type Endpoint = (call: Call) => Answer | Promise<Answer>;
+
+type Methods = Readonly<Record<string, Endpoint>>;
+
+/** The methods of a decoded path with the path's variable part; undefined for an unknown path. */
+export function methodsOf(path: string): { methods: Methods; id: string } | undefined {
+  const fixed = FIXED.get(path);
+  if (fixed) return { methods: fixed, id: '' };
+  for (const [pattern, methods] of PATTERNS) {
+    const match = pattern.exec(path);
+    if (match) return { methods, id: match[1] ?? '' };
+  }
+  return undefined;
+}
+
+const FIXED = new Map<string, Methods>([
+  ['/', { GET: () => ({ json: { goto: 'https://github.com/fnproject/fn', hello: 'world!' } }) }],
+  ['/version', { GET: () => ({ json: { version: API_VERSION } }) }],
+  [
+    '/v2/apps',
+    {
+      GET: ({ state, query }) => ({ json: state.listApps(pageQuery(query)) }),
+      POST: async ({ state, body }) => ({ json: await state.createApp(readAppBody(await body())) }),
+    },
+  ],
+  [
+    '/v2/fns',
+    {
+      GET: ({ state, query, base }) => {
+        const appId = query.get('app_id');
+        if (!appId) throw new ApiError(400, 'Missing AppID on Fn');
+        return { json: mapped(state.listFns(appId, pageQuery(query)), (fn) => withInvoke(fn, base)) };
+      },
+      POST: async ({ state, body, base }) => {
+        return { json: withInvoke(await state.createFn(readFnBody(await body())), base) };
+      },
+    },
+  ],
+  [
+    '/v2/triggers',
+    {
+      GET: ({ state, query, base }) => {
+        const appId = query.get('app_id');
+        if (!appId) throw new ApiError(400, 'Missing App ID on Trigger');
+        const page = state.listTriggers(appId, query.get('fn_id'), pageQuery(query));
+        return { json: mapped(page, (trigger) => withHttp(trigger, state, base)) };
+      },
+      POST: async ({ state, body, base }) => {
+        return { json: withHttp(await state.createTrigger(readTriggerBody(await body())), state, base) };
+      },
+    },
+  ],
+]);
+
+const PATTERNS: readonly (readonly [RegExp, Methods])[] = [
+  [
+    /^\/v2\/apps\/([^/]+)$/,
+    {
+      GET: ({ state, id }) => ({ json: found(state.app(id), 'App') }),
+      PUT: async ({ state, id, body }) => ({ json: await state.updateApp(id, readAppBody(await body())) }),
+      DELETE: async ({ state, id }) => gone(await state.deleteApp(id)),
+    },
+  ],
+  [
+    /^\/v2\/fns\/([^/]+)$/,
+    {
+      GET: ({ state, id, base }) => ({ json: withInvoke(found(state.fn(id), 'Fn'), base) }),
+      PUT: async ({ state, id, body }) => ({ json: await state.updateFn(id, readFnBody(await body())) }),
+      DELETE: async ({ state, id }) => gone(await state.deleteFn(id)),
+    },
+  ],
+  // The API of calls and their logs ended with release 0.3.689.
+  [/^\/v2\/fns\/([^/]+)\/calls(?:\/[^/]+(?:\/log)?)?$/, { GET: () => ({ status: 410 }) }],
+  [
+    /^\/v2\/triggers\/([^/]+)$/,
+    {
+      GET: ({ state, id, base }) => ({ json: withHttp(found(state.trigger(id), 'Trigger'), state, base) }),
+      PUT: async ({ state, id, body }) => {
+        return { json: await state.updateTrigger(id, readTriggerBody(await body())) };
+      },
+      DELETE: async ({ state, id }) => gone(await state.deleteTrigger(id)),
+    },
+  ],
+  // What a load balancer node asks: `{app id}/triggerBySource/{type}/{source}`.
+  [
+    /^\/v2\/runner\/apps\/([^/]+\/triggerBySource\/[^/]+\/.+)$/s,
+    {
+      GET: ({ state, id }) => {
+        const [, appId = '', type, source = ''] = /^([^/]+)\/triggerBySource\/([^/]+)\/(.+)$/s.exec(id) ?? [];
+        return { json: found(type === 'http' ? state.triggerBySource(appId, source) : undefined, 'Trigger') };
+      },
+    },
+  ],
+];
+
+// Fn adds these addresses to what it reads and creates, never to what a PUT answers, and does not store them.
+
+function withInvoke(fn: Fn, base: string): Fn {
+  return { ...fn, annotations: { ...fn.annotations, [INVOKE_ENDPOINT]: `${base}/invoke/${fn.id}` } };
+}
+
+function withHttp(trigger: Trigger, state: State, base: string): Trigger {
+  const app = state.app(trigger.app_id)?.name ?? '';
+  return {
+    ...trigger,
+    annotations: { ...trigger.annotations, [HTTP_ENDPOINT]: `${base}/t/${app}${trigger.source}` },
+  };
+}
+
+function mapped<T>(page: Page<T>, change: (item: T) => T): Page<T> {
+  return { ...page, items: page.items.map(change) };
+}
+
+function pageQuery(query: URLSearchParams) {
+  return { name: query.get('name'), cursor: query.get('cursor'), per_page: query.get('per_page') };
+}
+
+function found<T>(thing: T | undefined, kind: 'App' | 'Fn' | 'Trigger'): T {
+  if (thing === undefined) throw new ApiError(404, `${kind} not found`);
+  return thing;
+}
+
+function gone(_deleted: void): Answer {
+  return { status: 204 };
+}
