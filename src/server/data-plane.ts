@@ -1,0 +1,41 @@
+// Everything that calls functions: the invocation paths of the Fn port, and the gateway port.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Catalog } from './catalog.js';
+import type { Functions } from './functions/functions.js';
+import type { Gateway } from './gateway.js';
+import { createGateway } from './gateway.js';
+import { createInvoke } from './invoke.js';
+import { createTrigger } from './trigger.js';
+
+/** What the data plane needs. `maxRequestSize` in bytes. */
+export type DataPlaneOptions = { catalog: Catalog; functions: Functions; maxRequestSize: number };
+
+/** Handlers for both ports. */
+export interface DataPlane {
+  /** Handles `/invoke`, `/t` and `/r` of the Fn port; false when the request is for none of them. */
+  fn(req: IncomingMessage, res: ServerResponse): boolean;
+  gateway: Gateway;
+}
+
+/** The data plane over a catalog. */
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  const invoke = createInvoke(options);
+  const trigger = createTrigger(options);
+  return {
+    fn(req, res) {
+      const url = req.url!;
+      if (isBelow(url, '/t') || isBelow(url, '/r')) trigger(req, res);
+      else if (isBelow(url, '/invoke')) invoke(req, res);
+      else return false;
+      return true;
+    },
+    gateway: createGateway(options),
+  };
+}
+
+/** Whether the target's path is `root` or lies below it. */
+function isBelow(url: string, root: string): boolean {
+  if (!url.startsWith(root)) return false;
+  const next = url[root.length];
+  return next === undefined || next === '/' || next === '?';
+}

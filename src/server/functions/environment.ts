@@ -1,0 +1,51 @@
+// What a function process finds in its environment.
+import type { App, Fn } from '../../fn/model.js';
+import { LISTENER } from './socket-dir.js';
+
+/** The name under which FDKs print a line with the call's id on both streams before each call. */
+export const FRAME_NAME = 'FNMESH_CALL';
+
+/** What of the server's own environment a function sees: enough to find programs, none of the user's secrets. */
+const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG'] as const;
+
+/** The config of the app with the fn's own over it. */
+export function mergedConfig(app: App, fn: Fn): Record<string, string> {
+  return { ...app.config, ...fn.config };
+}
+
+/**
+ * The whole environment of a process. The FN_ variables win over config (fnproject/fn 0.3.753, api/agent/call.go);
+ * FN_APP_NAME and FN_FN_NAME are documented and set by Oracle's service, though not by the open source server.
+ * @param socketDir The process's own directory for its socket.
+ */
+export function environment(
+  app: App,
+  fn: Fn,
+  socketDir: string,
+  server: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of INHERITED) {
+    const value = server[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return {
+    ...env,
+    ...mergedConfig(app, fn),
+    FN_MEMORY: String(fn.memory),
+    FN_TYPE: 'sync',
+    FN_FN_ID: fn.id,
+    FN_APP_ID: app.id,
+    FN_APP_NAME: app.name,
+    FN_FN_NAME: fn.name,
+    FN_FORMAT: 'http-stream',
+    FN_LISTENER: listenerUrl(socketDir),
+    FN_LOGFRAME_NAME: FRAME_NAME,
+    FN_LOGFRAME_HDR: 'Fn-Call-Id',
+  };
+}
+
+/** The value of FN_LISTENER for a process's directory. No two processes ever have the same. */
+export function listenerUrl(socketDir: string): string {
+  return `unix:${socketDir}/${LISTENER}`;
+}

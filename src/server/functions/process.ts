@@ -1,0 +1,334 @@
+// One hot function process: started, called one request at a time, ended with everything it has started itself.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { BuildRegistration } from '../../control/protocol.js';
+import { messageOf } from '../../errors.js';
+import type { Call, CallFailure } from './call.js';
+import * as failure from './call.js';
+import { Connection } from './connection.js';
+import type { Outcome } from './connection.js';
+import { OutputReader } from './output.js';
+import type { ProcessRecords } from './records.js';
+import type { ResponseLimits, ResponseReader } from './response-reader.js';
+import { LISTENER, lookForListener, makeSocketDir, removeSocketDir, watchSocketDir } from './socket-dir.js';
+
+/** After SIGTERM, how long a process may take to end before SIGKILL, in milliseconds. */
+const GRACE_MS = 1000;
+/** After a process has ended, how long what it wrote may take to arrive, in milliseconds. */
+const FLUSH_MS = 200;
+
+/** What a process runs and within which bounds. */
+export type ProcessSpec = {
+  build: BuildRegistration;
+  /** The environment for a process whose socket lies in this directory. */
+  environment(socketDir: string): Record<string, string>;
+  /** The longest a call may take, in milliseconds. */
+  timeoutMs: number;
+  /** The longest it may take until it listens, in milliseconds. */
+  startTimeoutMs: number;
+  limits: ResponseLimits;
+};
+
+/** What a process tells its slot. */
+export interface ProcessOwner {
+  /** It listens, and is idle. */
+  ready(process: FunctionProcess): void;
+  /** It will never listen; `why` is for people. */
+  notReady(process: FunctionProcess, failure: CallFailure, why: string): void;
+  /** It has finished a call, and is idle. */
+  free(process: FunctionProcess): void;
+  /** It takes no more calls. Comes before anything is done about the call it had. */
+  lost(process: FunctionProcess): void;
+  /** Nothing of the call can have reached the function, and this process is no more: start it elsewhere. */
+  again(call: Call): void;
+  /** It and all it has started have ended. */
+  ended(process: FunctionProcess): void;
+  line(stream: 'stdout' | 'stderr', text: string, callId: string | null): void;
+}
+
+/** A function process. `starting` → `idle` ⇄ `busy` → `ending` → `ended`. */
+export class FunctionProcess {
+  state: 'starting' | 'idle' | 'busy' | 'ending' | 'ended' = 'starting';
+  /** When it became idle, in milliseconds of performance.now(). */
+  idleSince = 0;
+
+  readonly #dir: string;
+  readonly #child: ChildProcess;
+  readonly #connection: Connection;
+  #call: Call | undefined;
+  /** Whether the call under way has not reached the function: a new connection is being opened for it. */
+  #unsent = false;
+  #lastCallId: string | null = null;
+  #deadline: { second: number; text: string } = { second: 0, text: '' };
+  /** One timer for all calls: refreshed at the start of each, so it can only fire in a call that is too long. */
+  #callTimer: NodeJS.Timeout | undefined;
+  #stopStarting: (() => void) | undefined;
+  #opening = false;
+
+  constructor(
+    private readonly spec: ProcessSpec,
+    private readonly owner: ProcessOwner,
+    private readonly records: ProcessRecords,
+  ) {
+    this.#dir = makeSocketDir();
+    this.#connection = new Connection(join(this.#dir, LISTENER), spec.limits);
+    // The watch comes first: a Go function listens within two milliseconds.
+    const stopWatching = watchSocketDir(this.#dir, () => this.#look());
+    const timer = setTimeout(() => {
+      const why = `it did not listen within ${spec.startTimeoutMs / 1000} s`;
+      this.#failStart(failure.INITIALIZATION_TIMED_OUT, why);
+    }, spec.startTimeoutMs);
+    this.#stopStarting = () => {
+      stopWatching();
+      clearTimeout(timer);
+    };
+    try {
+      this.#child = start(spec.build, spec.environment(this.#dir));
+    } catch (error) {
+      this.#stopStarting();
+      removeSocketDir(this.#dir);
+      throw error;
+    }
+    if (this.#child.pid !== undefined) records.add(this.#child.pid, this.#dir);
+    this.#child.on('error', (error) => this.#couldNotStart(messageOf(error)));
+    this.#child.on('exit', (code, signal) => this.#exited(code, signal));
+    this.#readOutput('stdout');
+    this.#readOutput('stderr');
+  }
+
+  /** Makes the call. Only when idle. */
+  run(call: Call): void {
+    this.state = 'busy';
+    this.#call = call;
+    this.#lastCallId = call.id;
+    this.#startCallTimer();
+    this.#send(call);
+  }
+
+  /** Ends it with all it has started: kindly first, then by force. A call under way is not waited for. */
+  end(): void {
+    if (this.state === 'ending' || this.state === 'ended') return;
+    this.#retire();
+    this.#kill('SIGTERM');
+    setTimeout(() => this.#kill('SIGKILL'), GRACE_MS).unref();
+  }
+
+  /** Ends it by force. */
+  kill(): void {
+    if (this.state !== 'ending' && this.state !== 'ended') this.#retire();
+    this.#kill('SIGKILL');
+  }
+
+  #send(call: Call): void {
+    const head = `POST /call HTTP/1.1\r\nHost: localhost\r\n${call.headers}Fn-Call-Id: ${call.id}\r\nFn-Deadline: ${this.#deadlineNow()}\r\n`;
+    this.#connection.send({ head, body: call.body }, (outcome, response) =>
+      this.#finished(outcome, response),
+    );
+  }
+
+  #finished(outcome: Outcome, response: ResponseReader): void {
+    const call = this.#call!;
+    switch (outcome) {
+      case 'answered':
+        return this.#answered(call, response);
+      case 'not sent':
+        if (call.retried) return this.#abandon(failure.BROKEN);
+        call.retried = true;
+        // Once more on a new connection; when that is refused too, the process is dead or deaf.
+        this.#unsent = true;
+        return this.#connection.open((accepted) => {
+          this.#unsent = false;
+          if (this.#call !== call) return;
+          if (accepted) return this.#send(call);
+          this.#call = undefined;
+          this.#abandon(failure.BROKEN);
+          this.owner.again(call);
+        });
+      case 'reset':
+        // Functions close idle connections, perhaps just as we use one. What reached them we cannot know.
+        if (call.retried || !call.idempotent) return this.#abandon(failure.BROKEN);
+        call.retried = true;
+        return this.#send(call);
+      case 'broken':
+        return this.#abandon(failure.BROKEN);
+      case 'head too large':
+        return this.#release(() => call.fail(failure.HEAD_TOO_LARGE));
+      case 'body too large':
+        return this.#release(() => call.fail(failure.BODY_TOO_LARGE));
+    }
+  }
+
+  #answered(call: Call, response: ResponseReader): void {
+    const { status, headers, body } = response;
+    if (status === 200) {
+      this.#call = undefined;
+      this.#becomeIdle();
+      this.owner.free(this);
+      call.answer(headers, body);
+    } else if (status === 502) this.#release(() => call.fail(failure.FAILED));
+    else if (status === 504) this.#release(() => call.fail(failure.TIMED_OUT));
+    else this.#abandon(failure.INVALID);
+  }
+
+  /** The call is over and the process can take the next one, before the answer of this one is written. */
+  #release(then: () => void): void {
+    this.#call = undefined;
+    this.#becomeIdle();
+    this.owner.free(this);
+    then();
+  }
+
+  /** The call is over and so is the process. */
+  #abandon(reason: CallFailure): void {
+    const call = this.#call;
+    this.kill();
+    call?.fail(reason);
+  }
+
+  #becomeIdle(): void {
+    this.state = 'idle';
+    this.idleSince = performance.now();
+  }
+
+  #look(): void {
+    if (this.state !== 'starting' || this.#opening) return;
+    const found = lookForListener(this.#dir);
+    if (found === 'absent') return;
+    if (found === 'stray') {
+      const why = `its ${LISTENER} is no link to a socket in the same directory`;
+      return this.#failStart(failure.NOT_INITIALIZED, why);
+    }
+    this.#opening = true;
+    this.#connection.open((accepted) => {
+      this.#opening = false;
+      // Bound but not yet listening: the next look finds out.
+      if (this.state !== 'starting' || !accepted) return;
+      this.#stopStarting?.();
+      this.#becomeIdle();
+      this.owner.ready(this);
+    });
+  }
+
+  #failStart(reason: CallFailure, why: string): void {
+    if (this.state !== 'starting') return;
+    this.owner.line('stderr', `fnmesh: the process was ended: ${why}`, null);
+    this.kill();
+    this.owner.notReady(this, reason, why);
+  }
+
+  #couldNotStart(why: string): void {
+    if (this.state !== 'starting' || this.#child.pid !== undefined) return;
+    this.owner.line('stderr', `fnmesh: the process could not be started: ${why}`, null);
+    this.#retire();
+    this.#ended();
+    this.owner.notReady(this, failure.NOT_INITIALIZED, `it could not be started: ${why}`);
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    // What it has started and left behind.
+    this.#kill('SIGKILL');
+    const wasStarting = this.state === 'starting';
+    const expected = this.state === 'ending';
+    const call = this.#call;
+    const unsent = this.#unsent;
+    if (!expected) this.#retire();
+    const how = signal === null ? `with code ${code}` : `by ${signal}`;
+    this.#flushed(() => {
+      if (!expected) this.owner.line('stderr', `fnmesh: the process ended ${how}`, this.#lastCallId);
+      this.#ended();
+      if (wasStarting)
+        this.owner.notReady(this, failure.NOT_INITIALIZED, `it ended ${how} before it listened`);
+    });
+    if (call && unsent) this.owner.again(call);
+    else call?.fail(failure.BROKEN);
+  }
+
+  /** Takes it out of service: after this it is nobody's process any more. */
+  #retire(): void {
+    this.state = 'ending';
+    this.#stopStarting?.();
+    this.#stopStarting = undefined;
+    clearTimeout(this.#callTimer);
+    this.#connection.close();
+    this.#call = undefined;
+    this.owner.lost(this);
+  }
+
+  #ended(): void {
+    this.state = 'ended';
+    this.records.remove(this.#dir);
+    removeSocketDir(this.#dir);
+    this.owner.ended(this);
+  }
+
+  /** Calls back when all output has been read; a child that left the group may hold it open, so not for long. */
+  #flushed(then: () => void): void {
+    const timer = setTimeout(() => {
+      this.#child.stdout?.destroy();
+      this.#child.stderr?.destroy();
+    }, FLUSH_MS);
+    this.#child.once('close', () => {
+      clearTimeout(timer);
+      then();
+    });
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid === undefined || this.state === 'ended') return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // Nothing of the group is left.
+    }
+  }
+
+  #startCallTimer(): void {
+    if (this.#callTimer) this.#callTimer.refresh();
+    else {
+      this.#callTimer = setTimeout(() => {
+        if (this.state === 'busy') this.#abandon(failure.TIMED_OUT);
+      }, this.spec.timeoutMs);
+      this.#callTimer.unref();
+    }
+  }
+
+  /** RFC 3339 in whole seconds, made anew only when the second has changed. */
+  #deadlineNow(): string {
+    const second = Math.floor((Date.now() + this.spec.timeoutMs) / 1000);
+    if (second !== this.#deadline.second) {
+      this.#deadline = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}Z` };
+    }
+    return this.#deadline.text;
+  }
+
+  #readOutput(stream: 'stdout' | 'stderr'): void {
+    const reader = new OutputReader((text, framed) =>
+      this.owner.line(stream, text, framed ?? this.#lastCallId),
+    );
+    const source = this.#child[stream];
+    source?.on('data', (bytes: Buffer) => reader.push(bytes));
+    source?.on('close', () => reader.end());
+    source?.on('error', () => {});
+  }
+}
+
+function start({ dir, command }: BuildRegistration, env: Record<string, string>): ChildProcess {
+  const [program = '', ...args] = command;
+  return spawn(programIn(dir, program), args, {
+    cwd: dir,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Its own process group, so that what it starts can be ended with it.
+    detached: true,
+  });
+}
+
+/** A program of the build's folder, or else one to be found on the PATH. */
+function programIn(dir: string, program: string): string {
+  if (isAbsolute(program)) return program;
+  const inDir = resolve(dir, program);
+  return program.includes('/') || existsSync(inDir) ? inDir : program;
+}

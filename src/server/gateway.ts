@@ -1,0 +1,148 @@
+// The gateway: one address per function, its requests split between the function's versions.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Served, VersionTraffic } from '../router/router.js';
+import type { RoutedFunction } from '../router/router.js';
+import { decide } from '../routing/decide.js';
+import type { RequestHead } from '../routing/decide.js';
+import { createDraw } from '../routing/draw.js';
+import type { Draw } from '../routing/draw.js';
+import type { AppName, FunctionName, VersionName } from '../routing/route.js';
+import { readBody } from './body.js';
+import { VersionCounters } from './counters.js';
+import { appOfHost } from './host.js';
+import { sendMessage } from './http-call.js';
+import type { InvokeOptions } from './invoke.js';
+import { noRoute } from './no-route.js';
+import { TRIGGER_METHODS, pathOf, requestTooLarge } from './request.js';
+import { callTrigger } from './trigger.js';
+
+/** The gateway and what it can tell about its traffic. */
+export interface Gateway {
+  /** Handles every request of the gateway's port. */
+  handle(req: IncomingMessage, res: ServerResponse): void;
+  /** Counters per version, in the order of the split; versions that have left the split are not told. */
+  traffic(app: AppName, fn: FunctionName): VersionTraffic[];
+  /** What the next request of a function will be decided by; null when it has no route. */
+  served(app: AppName, fn: FunctionName): Served | null;
+  /** Resolves when no request to the version is under way, or with false after `timeoutMs` milliseconds. */
+  drained(app: AppName, fn: FunctionName, version: VersionName, timeoutMs: number): Promise<boolean>;
+}
+
+/** What the gateway has for one written route. `versions` outlives writes, so that counters do. */
+type RouteState = { routed: RoutedFunction; draw: Draw; versions: Map<VersionName, VersionCounters> };
+
+/** A gateway over the routes of the catalog; a write is in effect for the next request it decides on. */
+export function createGateway(options: InvokeOptions): Gateway {
+  const { catalog, maxRequestSize } = options;
+  const states = new Map<AppName, Map<FunctionName, RouteState>>();
+
+  /** The state of a route as written; a write since the last time starts a new draw. */
+  function stateOf(routed: RoutedFunction): RouteState {
+    const { app, function: name, split } = routed.route;
+    let ofApp = states.get(app);
+    if (!ofApp) states.set(app, (ofApp = new Map<FunctionName, RouteState>()));
+    const known = ofApp.get(name);
+    if (known?.routed === routed) return known;
+    if (known?.routed.revision === routed.revision) {
+      known.routed = routed;
+      return known;
+    }
+    const versions = known?.versions ?? new Map<VersionName, VersionCounters>();
+    for (const [version, counters] of versions) {
+      if (!Object.hasOwn(split, version) && counters.inFlight === 0) versions.delete(version);
+    }
+    const state = { routed, draw: createDraw(split), versions };
+    ofApp.set(name, state);
+    return state;
+  }
+
+  function countersOf(state: RouteState, version: VersionName): VersionCounters {
+    let counters = state.versions.get(version);
+    if (!counters) {
+      counters = new VersionCounters(state.routed.route.function, version);
+      state.versions.set(version, counters);
+    }
+    return counters;
+  }
+
+  catalog.onRouteChange((app, name) => {
+    if (catalog.route(app, name)) return;
+    const ofApp = states.get(app);
+    ofApp?.delete(name);
+    if (ofApp?.size === 0) states.delete(app);
+  });
+
+  /** The route for a host and path, or nothing. */
+  function find(host: string | undefined, path: string): RoutedFunction | undefined {
+    const own = appOfHost(catalog, host, path);
+    if (own !== undefined) return catalog.routeByPath(own, path);
+    const apps = catalog.appsWithPath(path);
+    return apps.length === 1 ? catalog.routeByPath(apps[0]!, path) : undefined;
+  }
+
+  function route(req: IncomingMessage, res: ServerResponse, path: string, body: Buffer | undefined): void {
+    const startedAt = performance.now();
+    // Decided only when the body is there: a slow sender is not served by what was true when it began.
+    const routed = find(req.headers.host, path);
+    if (!routed) return sendMessage(req, res, 404, noRoute(catalog, req.headers.host, path));
+    const state = stateOf(routed);
+    head.headers = req.headers;
+    const { version, pinned } = decide(routed.route, head, state.draw);
+    const counters = countersOf(state, version);
+    counters.started(pinned);
+    const { app, destinations } = routed.route;
+    const escort = { marks: counters.marks, watch: counters, startedAt };
+    callTrigger(options, app, destinations[version]!.source, req, res, body, escort);
+  }
+
+  return {
+    handle(req, res) {
+      const path = pathOf(pathFromTarget(req.url!));
+      if (!TRIGGER_METHODS.has(req.method!)) {
+        return sendMessage(req, res, 405, `Method not allowed: ${req.method} ${path}`);
+      }
+      readBody(
+        req,
+        maxRequestSize,
+        (body) => route(req, res, path, body),
+        (bytes) => {
+          const routed = find(req.headers.host, path);
+          const marks = routed && ['Fnmesh-Function', routed.route.function];
+          requestTooLarge(req, res, bytes, maxRequestSize, marks);
+        },
+      );
+    },
+    traffic(app, fn) {
+      const routed = catalog.route(app, fn);
+      if (!routed) return [];
+      const state = stateOf(routed);
+      return Object.keys(routed.route.split).map((version) => countersOf(state, version).read());
+    },
+    served(app, fn) {
+      const routed = catalog.route(app, fn);
+      if (!routed) return null;
+      const { route, revision } = stateOf(routed).routed;
+      return { function: fn, revision, split: route.split };
+    },
+    drained(app, fn, version, timeoutMs) {
+      const counters = states.get(app)?.get(fn)?.versions.get(version);
+      return counters ? counters.drained(timeoutMs) : Promise.resolve(true);
+    },
+  };
+}
+
+/** One for all requests, since a decision is made in one go. */
+const head: RequestHead & { headers: IncomingMessage['headers'] } = {
+  headers: {},
+  header(name) {
+    const value = this.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  },
+};
+
+/** The path of a target that names scheme and host too, as sent to a proxy. */
+function pathFromTarget(url: string): string {
+  if (url.startsWith('/')) return url;
+  const path = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1];
+  return path === undefined ? url : path.startsWith('/') ? path : `/${path}`;
+}

@@ -1,0 +1,40 @@
+// Why nothing answers at the gateway, and what would.
+import type { Catalog } from './catalog.js';
+import { appOfHost, hostOf } from './host.js';
+
+/** How many hosts a message names. */
+const MOST_NAMED = 10;
+
+/** The message of the 404 for a host and path without a route. */
+export function noRoute(catalog: Catalog, host: string | undefined, path: string): string {
+  const app = appOfHost(catalog, host, path);
+  if (app !== undefined)
+    return `Route not found: ${app} has no function at ${shown(path)}${near(catalog, path)}`;
+  const apps = catalog.appsWithPath(path);
+  if (apps.length === 0)
+    return `Route not found: no app has a function at ${shown(path)}${near(catalog, path)}`;
+  const hosts = apps.slice(0, MOST_NAMED).map(hostOf).join(', ');
+  const more = apps.length > MOST_NAMED ? ` and ${apps.length - MOST_NAMED} more` : '';
+  return `Route not found: several apps have a function at ${path}; send one of these as Host: ${hosts}${more}`;
+}
+
+/** The path that was perhaps meant: paths match exactly, without folding of slashes or escapes. */
+function near(catalog: Catalog, path: string): string {
+  for (
+    let folded = path;
+    folded.length > 1 && folded.length <= 300;
+    folded = folded.slice(0, folded.lastIndexOf('/'))
+  ) {
+    const plain = folded
+      .replaceAll(/%2f/gi, '/')
+      .replaceAll(/\/+/g, '/')
+      .replace(/(?<=.)\/$/, '');
+    if (plain !== path && catalog.appsWithPath(plain).length > 0)
+      return `; paths match exactly, and there is ${plain}`;
+  }
+  return '';
+}
+
+function shown(path: string): string {
+  return path.length > 300 ? `${path.slice(0, 300)}…` : path;
+}
