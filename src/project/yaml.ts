@@ -3,6 +3,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -62,6 +63,58 @@ export function parseText(
     return { problems: [{ ...at(firstAlias(document)), text: messageOf(error) }] };
   }
 }
+
+/** A value to write at a path. */
+export type TextEdit = { path: KeyPath; value: unknown };
+
+/**
+ * Writes values into YAML or JSON and leaves everything else as it stands: comments, order, spacing, quotes.
+ * Texts that are there are replaced in their place and quoted as they were; what is missing is added at the
+ * end of the map it belongs to.
+ * @throws Error when the text is no YAML.
+ */
+export function editText(text: string, edits: readonly TextEdit[]): string {
+  const document = parseDocument(text);
+  if (document.errors[0] !== undefined) throw document.errors[0];
+  const splices = edits.flatMap((edit) => spliceOf(document, edit)).sort((a, b) => b.start - a.start);
+  let edited = text;
+  for (const { start, end, written } of splices)
+    edited = edited.slice(0, start) + written + edited.slice(end);
+  if (splices.length === edits.length && holds(edited, edits)) return edited;
+
+  // Some value is missing or of an odd form: the document writes itself, with its comments.
+  for (const { path, value } of edits) {
+    const node = document.getIn(path, true);
+    if (isScalar(node)) {
+      node.value = value;
+    } else {
+      const written = document.createNode(value);
+      if (isNode(node)) written.comment = node.comment;
+      document.setIn(path, written);
+    }
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+function spliceOf(
+  document: Document,
+  { path, value }: TextEdit,
+): { start: number; end: number; written: string }[] {
+  const node = document.getIn(path, true);
+  if (!isScalar(node) || !node.range || typeof value !== 'string') return [];
+  const [start, end] = node.range;
+  if (node.type === 'QUOTE_SINGLE') return [{ start, end, written: `'${value.replaceAll("'", "''")}'` }];
+  const plain = node.type === 'PLAIN' && PLAIN.test(value) && start < end;
+  return [{ start, end, written: plain ? value : JSON.stringify(value) }];
+}
+
+function holds(text: string, edits: readonly TextEdit[]): boolean {
+  const document = parseDocument(text);
+  return document.errors.length === 0 && edits.every(({ path, value }) => document.getIn(path) === value);
+}
+
+// What no YAML reader takes for anything but text; "-v1" behind a word keeps it from being yes, on or null.
+const PLAIN = /^([a-z][a-z0-9]*-[a-z0-9-]*[a-z0-9]|\/[A-Za-z0-9/_.-]*)$/;
 
 function keepText(document: Document.Parsed, textual: (path: KeyPath) => boolean): void {
   const walk = (node: unknown, path: KeyPath): void => {
