@@ -37,14 +37,15 @@ export function removeSocketDir(dir: string): void {
  */
 export function lookForListener(dir: string): 'absent' | 'ready' | 'stray' {
   const listener = join(dir, LISTENER);
+  const entry = lstatSync(listener, { throwIfNoEntry: false });
+  if (!entry) return 'absent';
+  if (entry.isSocket()) return 'ready';
+  if (!entry.isSymbolicLink()) return 'stray';
   try {
-    const entry = lstatSync(listener);
-    if (entry.isSocket()) return 'ready';
-    if (!entry.isSymbolicLink()) return 'stray';
     const target = resolve(dir, readlinkSync(listener));
     return dirname(target) === dir && lstatSync(target).isSocket() ? 'ready' : 'stray';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' && !isLink(listener) ? 'absent' : 'stray';
+  } catch {
+    return 'stray'; // The link leads nowhere.
   }
 }
 
@@ -66,12 +67,4 @@ export function watchSocketDir(dir: string, look: () => void): () => void {
     watcher?.close();
     clearInterval(timer);
   };
-}
-
-function isLink(path: string): boolean {
-  try {
-    return lstatSync(path).isSymbolicLink();
-  } catch {
-    return false;
-  }
 }
