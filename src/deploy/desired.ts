@@ -1,0 +1,90 @@
+// What an app's folder asks for, in the terms of the Fn API.
+import type { Annotations } from '../fn/model.js';
+import type { AppFile, FuncFile, VersionFolder } from '../project/project.js';
+import { isReserved } from './notes.js';
+
+/** What app.yaml asks for. */
+export type DesiredApp = {
+  name: string;
+  config: Record<string, string>;
+  annotations: Annotations;
+  syslog_url?: string;
+};
+
+/** What a version's func.yaml and its build ask for. */
+export type DesiredVersion = {
+  function: string;
+  version: string;
+  /** The fn's name. */
+  fn: string;
+  /** The build's hash. */
+  hash: string;
+  /** null: known only once the build is published. */
+  image: string | null;
+  cannotRun?: string;
+  /** Only those that func.yaml names. Memory in MiB, times in seconds. */
+  limits: Partial<Record<Limit, number>>;
+  config: Record<string, string>;
+  annotations: Annotations;
+  /** http triggers; the first is the one that the route leads to. */
+  triggers: { name: string; source: string }[];
+};
+
+/** Limits of an fn with Fn's defaults (fnproject/fn 0.3.753, api/models/fn.go). */
+export const DEFAULT_LIMITS = { memory: 128, timeout: 30, idle_timeout: 30 } as const;
+/** See DEFAULT_LIMITS. */
+export type Limit = keyof typeof DEFAULT_LIMITS;
+
+/** What app.yaml asks for. Empty values are taken as absent: a PUT would remove them. */
+export function desiredApp(file: AppFile): DesiredApp {
+  return {
+    name: file.name,
+    config: withoutEmpty(file.config),
+    annotations: ownAnnotations(file.annotations),
+    ...(file.syslog_url ? { syslog_url: file.syslog_url } : {}),
+  };
+}
+
+/** What a version asks for, given its build's hash and image. */
+export function desiredVersion(
+  folder: VersionFolder,
+  build: { hash: string; image: string | null; cannotRun?: string },
+): DesiredVersion {
+  const { func } = folder;
+  const limits = (Object.keys(DEFAULT_LIMITS) as Limit[]).flatMap((name) =>
+    func[name] ? [[name, func[name]]] : [],
+  );
+  return {
+    function: folder.function,
+    version: folder.version,
+    fn: fnName(func),
+    ...build,
+    limits: Object.fromEntries(limits) as DesiredVersion['limits'],
+    config: withoutEmpty(func.config),
+    annotations: ownAnnotations(func.annotations),
+    triggers: func.triggers
+      .filter(({ type }) => type === 'http')
+      .map(({ name, source }) => ({ name, source })),
+  };
+}
+
+/** The fn's name: func.yaml's may hold a registry path before it (fnproject/cli 0.6.63, commands/deploy.go). */
+export function fnName(func: FuncFile): string {
+  return func.name.slice(func.name.lastIndexOf('/') + 1);
+}
+
+/** The image that Fn's tools would give a version which fnmesh only stores. */
+export function storedImage(func: FuncFile): string {
+  return func.version === '' ? func.name : `${func.name}:${func.version}`;
+}
+
+function withoutEmpty(config: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== ''));
+}
+
+function ownAnnotations(annotations: Annotations): Annotations {
+  const own = Object.entries(annotations).filter(
+    ([key, value]) => !isReserved(key) && value !== '' && value !== null,
+  );
+  return Object.fromEntries(own);
+}

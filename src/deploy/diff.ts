@@ -1,0 +1,57 @@
+// Field by field differences, and the PUT that levels them. Pure.
+import { isDeepStrictEqual } from 'node:util';
+import type { Annotations, Json } from '../fn/model.js';
+import { isReserved } from './notes.js';
+
+/** One difference: `memory`, `config.KEY`. null: not there. */
+export type FieldChange = { field: string; from: Json; to: Json };
+
+/** Differences of a map, and the part of a PUT that levels them: '' removes a key. */
+export type MapDiff<Value> = { changes: FieldChange[]; body: Record<string, Value | ''> };
+
+/**
+ * What has to change for `before` to hold all of `after`. Keys that only `before` has go when fnmesh had put them
+ * (`put`), and stay when somebody else did.
+ */
+export function diffMap<Value extends Json>(
+  name: string,
+  before: Readonly<Record<string, Value>>,
+  after: Readonly<Record<string, Value>>,
+  put: readonly string[],
+): MapDiff<Value> {
+  const diff: MapDiff<Value> = { changes: [], body: {} };
+  for (const [key, to] of Object.entries(after)) {
+    const from = before[key] ?? null;
+    if (isDeepStrictEqual(from, to)) continue;
+    diff.changes.push({ field: `${name}.${key}`, from, to });
+    diff.body[key] = to;
+  }
+  for (const key of put) {
+    if (key in after || !(key in before)) continue;
+    diff.changes.push({ field: `${name}.${key}`, from: before[key] ?? null, to: null });
+    diff.body[key] = '';
+  }
+  return diff;
+}
+
+/** `diffMap` of annotations that a user may decide on. */
+export function diffAnnotations(
+  before: Annotations,
+  after: Annotations,
+  put: readonly string[],
+): MapDiff<Json> {
+  const open = Object.fromEntries(Object.entries(before).filter(([key]) => !isReserved(key)));
+  return diffMap('annotations', open, after, put);
+}
+
+/** The PUT that makes fnmesh's notes in `before` equal to `after`; null when they are. */
+export function diffNotes(before: Annotations = {}, after: Annotations): Annotations | null {
+  const own = Object.fromEntries(Object.entries(before).filter(([key]) => key.startsWith('fnmesh/')));
+  const { changes, body } = diffMap('annotations', own, after, Object.keys(own));
+  return changes.length === 0 ? null : body;
+}
+
+/** True when a map has no keys. */
+export function isEmpty(map: object): boolean {
+  return Object.keys(map).length === 0;
+}
