@@ -73,6 +73,15 @@ export function undoStack(changes: readonly ChangeRecord[]): UndoState {
   return { stacks: new Map([...stacks].map(([fn, stack]) => [fn, numbers(stack).reverse()])), undone };
 }
 
+/** Whether the change did something to the function's stack: it moved, made or took away traffic, or undid that. */
+export function affects(change: ChangeRecord, fn: FunctionName): boolean {
+  return change.functions.some(
+    ({ function: name, before, after }) =>
+      name === fn &&
+      (change.verb === 'undo' || before === null || after === null || !sameShares(before, after)),
+  );
+}
+
 /** The stack's numbers, top first. */
 function numbers(stack: Stack): number[] {
   const found: number[] = [];
