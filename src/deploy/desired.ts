@@ -48,7 +48,7 @@ export function desiredApp(file: AppFile): DesiredApp {
 /** What a version asks for, given its build's hash and image. */
 export function desiredVersion(
   folder: VersionFolder,
-  build: { hash: string; image: string | null; cannotRun?: string },
+  { hash, image, cannotRun }: { hash: string; image: string | null; cannotRun: string | undefined },
 ): DesiredVersion {
   const { func } = folder;
   const limits = (Object.keys(DEFAULT_LIMITS) as Limit[]).flatMap((name) =>
@@ -58,7 +58,9 @@ export function desiredVersion(
     function: folder.function,
     version: folder.version,
     fn: fnName(func),
-    ...build,
+    hash,
+    image,
+    ...(cannotRun !== undefined && { cannotRun }),
     limits: Object.fromEntries(limits) as DesiredVersion['limits'],
     config: withoutEmpty(func.config),
     annotations: ownAnnotations(func.annotations),

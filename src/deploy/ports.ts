@@ -6,7 +6,7 @@ import type { FnServer } from '../fn/fn-server.js';
 import type { FnChange } from '../fn/model.js';
 import type { Router } from '../router/router.js';
 
-/** Which fn an image is for. `image` is the name to use where fnmesh does not make one. */
+/** Which fn an image is for. `image`: the name it must have; else the store makes one. */
 export type ImageOwner = { app: string; fn: string; image?: string };
 
 /** Where builds become images that the Fn server can run. */

@@ -1,0 +1,34 @@
+// What would be on the server after a deploy: only what routes depend on. Pure.
+import type { Fn, Trigger } from '../fn/model.js';
+import type { DesiredVersion } from './desired.js';
+import { versionAnnotations } from './notes.js';
+import type { Observed, ObservedFn } from './observe.js';
+import { observed } from './observe.js';
+
+/** The server's fns with the desired ones in place of, or besides, what is there. */
+export function afterwards(before: Observed, desired: readonly DesiredVersion[]): Observed {
+  const names = new Set(desired.map(({ fn }) => fn));
+  const kept = before.fns.filter(({ fn }) => !names.has(fn.name));
+  return { app: before.app, fns: [...kept, ...desired.map(asObserved)] };
+}
+
+function asObserved(version: DesiredVersion): ObservedFn {
+  const stamps = { created_at: '', updated_at: '' };
+  const fn: Fn = {
+    ...stamps,
+    id: '',
+    name: version.fn,
+    app_id: '',
+    image: version.image ?? '',
+    memory: 0,
+    timeout: 0,
+    idle_timeout: 0,
+    config: {},
+  };
+  const put = { config: [], annotations: [], limits: [] };
+  const [first] = version.triggers;
+  if (first === undefined) return { fn, triggers: [], notes: { ...version, put } };
+  const annotations = versionAnnotations({ ...version, put });
+  const trigger: Trigger = { ...stamps, ...first, id: '', app_id: '', fn_id: '', type: 'http', annotations };
+  return observed(fn, [trigger]);
+}
