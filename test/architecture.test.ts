@@ -11,7 +11,7 @@ const SRC = resolve(import.meta.dirname, '../src');
  */
 const MAY_IMPORT: Record<string, string[]> = {
   commands: ['cli', 'cli/views', 'compose.ts', 'scaffold', 'deploy', 'traffic', 'inspect', 'demo', 'project', 'control', 'routing', 'router', 'server', 'fn', 'process'],
-  cli: ['cli/views', 'routing', 'project'],
+  cli: ['cli/views', 'routing', 'project', 'scaffold'],
   'cli/views': ['cli', 'scaffold', 'deploy', 'traffic', 'inspect', 'routing', 'router', 'control', 'build'],
   'compose.ts': ['fn', 'router', 'control', 'deploy', 'build', 'project', 'inspect', 'traffic', 'routing'],
   demo: ['process', 'routing', 'inspect'],

@@ -72,8 +72,8 @@ export type ControlCalls = {
   write: { call: 'POST /routes'; body: { changes: RouteChange[]; reason: Reason }; answer: RouteTable };
   /** `/history?app=NAME[&function=NAME]` */
   history: { call: 'GET /history'; body: undefined; answer: Change[] };
-  /** `/traffic?app=NAME&function=NAME` */
-  traffic: { call: 'GET /traffic'; body: undefined; answer: VersionTraffic[] };
+  /** `/traffic?app=NAME` */
+  traffic: { call: 'GET /traffic'; body: undefined; answer: Record<string, VersionTraffic[]> };
   /** `/served?app=NAME&function=NAME` */
   served: { call: 'GET /served'; body: undefined; answer: Served | null };
   /** `/drained?app=NAME&function=NAME&version=V&timeoutMs=N` */

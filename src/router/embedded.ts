@@ -19,8 +19,8 @@ export class EmbeddedRouter implements Router {
     return this.control.call<'history'>('GET /history', { app, function: fn });
   }
 
-  traffic(app: string, fn: string): Promise<VersionTraffic[]> {
-    return this.control.call<'traffic'>('GET /traffic', { app, function: fn });
+  traffic(app: string): Promise<Record<string, VersionTraffic[]>> {
+    return this.control.call<'traffic'>('GET /traffic', { app });
   }
 
   served(app: string, fn: string): Promise<Served | null> {

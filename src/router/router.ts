@@ -70,8 +70,8 @@ export interface Router {
   write(changes: RouteChange[], reason: Reason): Promise<RouteTable>;
   /** The app's changes, or those that touched `fn`, oldest first. */
   history(app: AppName, fn?: FunctionName): Promise<Change[]>;
-  /** Counters per version of the function, ordered as its split. */
-  traffic(app: AppName, fn: FunctionName): Promise<VersionTraffic[]>;
+  /** Counters per function of the app and its versions, these ordered as the split. */
+  traffic(app: AppName): Promise<Record<FunctionName, VersionTraffic[]>>;
   /** What the data plane has for the function; null when it has no route. */
   served(app: AppName, fn: FunctionName): Promise<Served | null>;
   /** Whether the version could take traffic now; may start a process to find out. */

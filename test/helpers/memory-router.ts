@@ -77,10 +77,13 @@ export function memoryRouter(): MemoryRouter {
       const touches = (change: Change) => change.functions.some((row) => row.function === fn);
       return Promise.resolve(structuredClone(fn === undefined ? list : list.filter(touches)));
     },
-    traffic(app, fn) {
+    traffic(app) {
       const none = { requests: 0, errors: 0, pinned: 0, p50: null, p95: null, p99: null, inFlight: 0 };
-      const split = of(app).get(fn)?.route.split ?? {};
-      return Promise.resolve(versionsOf(split).map((version) => ({ version, ...none })));
+      const rows = [...of(app)].map(([fn, { route }]) => [
+        fn,
+        versionsOf(route.split).map((version) => ({ version, ...none })),
+      ]);
+      return Promise.resolve(Object.fromEntries(rows));
     },
     served(app, fn) {
       const routed = of(app).get(fn);

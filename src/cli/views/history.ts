@@ -1,0 +1,46 @@
+import type { Change } from '../../router/router.js';
+import { diffSplits } from '../../routing/diff.js';
+import { formatPercent } from '../../routing/weights.js';
+import type { HistoryRow } from '../../traffic/history.js';
+import { ago } from '../format.js';
+import { table } from '../table.js';
+
+/** `fnmesh history`: a line per function of each change, newest first. */
+export function historyView(rows: HistoryRow[]): string {
+  if (rows.length === 0) return 'no changes yet';
+  const cells = rows.flatMap((row) =>
+    row.functions.map((part, index) => [
+      index === 0 ? String(row.number) : '',
+      index === 0 ? ago(row.at) : '',
+      index === 0 ? what(row) : '',
+      part.function,
+      moved(part),
+      index === 0 ? row.by : '',
+      index === 0 ? (row.message ?? '') : '',
+    ]),
+  );
+  return table(['change', 'when', 'what', 'function', 'before → after', 'by', 'message'], cells, [0]);
+}
+
+/** What a change did to one function, in a line: `shift v1 100 % → 50 %, v2 0 % → 50 %`. */
+export function changeLine(change: Change, fn: string): string {
+  const part = change.functions.find((each) => each.function === fn);
+  return part ? `${change.verb} ${moved(part)}` : change.verb;
+}
+
+function what(row: HistoryRow): string {
+  const of = row.undoes !== null ? ` of ${row.undoes}` : row.to !== null ? ` to ${row.to}` : '';
+  return `${row.verb}${of}${row.undone ? ' (undone)' : ''}`;
+}
+
+function moved({ before, after }: Change['functions'][number]): string {
+  if (after === null) return 'route removed';
+  const rows = diffSplits(before, after).filter((row) => row.before !== row.after);
+  if (rows.length === 0) return 'same shares';
+  return rows
+    .map((row) => {
+      const to = row.after === null ? 'removed' : formatPercent(row.after);
+      return row.before === null ? `${row.version} ${to}` : `${row.version} ${formatPercent(row.before)} → ${to}`;
+    })
+    .join(', ');
+}

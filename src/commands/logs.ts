@@ -1,0 +1,41 @@
+import { Args, Flags } from '@oclif/core';
+import { appName } from '../cli/app.js';
+import { BaseCommand } from '../cli/command.js';
+import { appFlag } from '../cli/flags.js';
+import { functionWord } from '../cli/target-word.js';
+import { logLineView } from '../cli/views/logs.js';
+import { connect } from '../compose.js';
+import type { LogLine } from '../control/protocol.js';
+import { readLogs } from '../inspect/logs.js';
+
+/** `fnmesh logs`: what functions wrote, by call id. */
+export default class Logs extends BaseCommand {
+  static override summary = 'Show what functions wrote to stdout and stderr, with the id of the call';
+  static override description = 'The id is the Fn-Call-Id of the answer; - stands for lines before the first call.';
+  static override examples = ['<%= config.bin %> logs', '<%= config.bin %> logs cart/v2 -f', '<%= config.bin %> logs --call 01KB0000000000000000000000'];
+  static override args = { function: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function; default: the whole app' }) };
+  static override flags = {
+    app: appFlag,
+    follow: Flags.boolean({ char: 'f', description: 'go on until Ctrl-C' }),
+    number: Flags.integer({ char: 'n', description: 'how many lines that are there already', default: 100, min: 0, helpValue: 'N' }),
+    call: Flags.string({ description: 'only the lines of this call', helpValue: 'ID' }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Logs);
+    const app = await appName(flags.app, this.emit);
+    const target = await connect(this.emit);
+    const word = args.function === undefined ? undefined : functionWord(await target.router.read(app), args.function, 'logs');
+    const stopped = new AbortController();
+    process.once('SIGINT', () => stopped.abort());
+    const options = { app, of: word, tail: flags.number, follow: flags.follow, call: flags.call };
+    const lines = readLogs(target, options, stopped.signal);
+    if (this.json && !flags.follow) {
+      const all: LogLine[] = [];
+      for await (const line of lines) all.push(line);
+      return this.done({ app, lines: all }, () => '');
+    }
+    // Followed lines go out as they come: with --json one object a line.
+    for await (const line of lines) process.stdout.write(`${this.json ? JSON.stringify(line) : logLineView(line)}\n`);
+  }
+}

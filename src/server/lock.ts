@@ -1,0 +1,91 @@
+// At most one server per state folder.
+import { execFileSync } from 'node:child_process';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FnmeshError } from '../errors.js';
+
+const NAME = 'server.pid';
+
+/**
+ * Takes the state folder for this process; a lock that an ended process left is replaced. The returned function
+ * gives it back.
+ * @throws FnmeshError `conflict` naming the process that has it.
+ */
+export function lockState(dir: string): () => void {
+  const lock = join(dir, NAME);
+  const mine = join(dir, `${NAME}.${process.pid}`);
+  const text = `${process.pid} ${startOf(process.pid) ?? ''}\n`;
+  writeFileSync(mine, text, { mode: 0o600 });
+  try {
+    for (let tries = 0; tries < 10; tries++) {
+      try {
+        linkSync(mine, lock);
+        return () => {
+          if (read(lock) === text) rmSync(lock, { force: true });
+        };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const held = read(lock);
+      if (held === undefined) continue;
+      const [pid = '', start = ''] = held.trim().split(/ (.*)/);
+      if (held !== text && /^\d+$/.test(pid) && isSame(Number(pid), start)) {
+        throw new FnmeshError('conflict', `another embedded server (pid ${pid}) uses ${dir}`, {
+          try: 'fnmesh stop',
+        });
+      }
+      takeAway(lock, held);
+    }
+    throw new FnmeshError('conflict', `several embedded servers want to use ${dir} at once`, {
+      try: 'fnmesh status',
+    });
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Removes a stale lock, unless another process has replaced it in between. */
+function takeAway(lock: string, stale: string): void {
+  const aside = `${lock}.${process.pid}.stale`;
+  try {
+    renameSync(lock, aside);
+    if (read(aside) !== stale) linkSync(aside, lock);
+  } catch {
+    // Someone else was quicker: the next try sees what they left.
+  }
+  rmSync(aside, { force: true });
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the process runs and is the one that wrote the lock: pids are used again. */
+function isSame(pid: number, start: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  return start === '' || startOf(pid) === start;
+}
+
+/** When a process started, in a form that only compares; undefined when it is not to be had. */
+export function startOf(pid: number): string | undefined {
+  try {
+    if (process.platform !== 'linux') {
+      return (
+        execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined
+      );
+    }
+    // The 22nd field of proc(5)'s stat; the second, the name in parentheses, may hold spaces.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
