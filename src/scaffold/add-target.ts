@@ -5,7 +5,7 @@ import { freeVersion } from '../project/check.js';
 import { type FoundFunction, FIRST_VERSION } from '../project/discover.js';
 import { didYouMean } from '../project/problems.js';
 import type { AppFolder } from '../project/read.js';
-import { isVersionName } from '../routing/versions.js';
+import { isFunctionName, isVersionName } from '../routing/versions.js';
 import { checkFunctionName, checkVersionName } from './names.js';
 
 /** What was typed, and where. */
@@ -75,7 +75,7 @@ function named(app: AppFolder, functions: readonly FoundFunction[], name: string
   if (found !== undefined) return found;
   const names = functions.map((one) => one.name);
   throw new FnmeshError('not_found', `${app.app.name} has no function ${name}${didYouMean(name, names)}`, {
-    try: `fnmesh add ${name} (makes it, with version v1)`,
+    try: isFunctionName(name) ? `fnmesh add ${name} (makes it, with version v1)` : 'fnmesh add cart/v3',
   });
 }
 
