@@ -1,0 +1,54 @@
+// destroy: the route away first, then drained, then the fns.
+import { FnmeshError } from '../errors.js';
+import { parallel } from '../process/parallel.js';
+import type { Reason } from '../router/router.js';
+import { observe } from './observe.js';
+import type { DestroyPlan, DoomedVersion } from './plan-destroy.js';
+import type { DeployPorts } from './ports.js';
+import { labelOf } from './result.js';
+
+/** What a destroy did. `undrained`: versions whose last calls took longer than the time limit. */
+export type DestroyResult = {
+  app: string;
+  removed: DoomedVersion[];
+  appRemoved: boolean;
+  kept: string[];
+  undrained: string[];
+};
+
+const JOBS = 8;
+
+/**
+ * Does it.
+ * @param drainMs How long the last calls of each version may take, in milliseconds.
+ * @throws FnmeshError `conflict` when the routes changed since the plan: then nothing was done.
+ */
+export async function applyDestroy(
+  plan: DestroyPlan,
+  ports: Pick<DeployPorts, 'fn' | 'router'>,
+  reason: Reason,
+  drainMs: number,
+): Promise<DestroyResult> {
+  const { app, versions, kept } = plan;
+  if (plan.routes.length > 0) await ports.router.write(plan.routes, reason);
+  const undrained: string[] = [];
+  await parallel(JOBS, versions, async (each) => {
+    const { function: fn, version } = each;
+    const routed = each.share !== null;
+    if (routed && !(await ports.router.drained({ app, function: fn, version }, drainMs)))
+      undrained.push(labelOf(each));
+    if (each.fn !== null) await ports.fn.deleteFn(each.fn.id).catch(unlessGone);
+  });
+  const appRemoved = plan.deletesApp !== null && (await isEmptyStill(app, ports));
+  if (appRemoved && plan.deletesApp !== null) await ports.fn.deleteApp(plan.deletesApp).catch(unlessGone);
+  return { app, removed: versions, appRemoved, kept, undrained };
+}
+
+/** Deleting an app deletes what is in it: it is only done when nothing came meanwhile. */
+async function isEmptyStill(app: string, { fn: server }: Pick<DeployPorts, 'fn'>): Promise<boolean> {
+  return (await observe(server, app)).fns.length === 0;
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof FnmeshError) || error.code !== 'not_found') throw error;
+}
