@@ -45,6 +45,11 @@ export async function connectOrStart(ports: Ports, emit: Emit): Promise<Target> 
   return target(home, await ensureServer(home, ports, emit), emit);
 }
 
+/** The image store of a target whose server need not run: for plans, which only ask for names. */
+export function plannedImages(): ImageStore {
+  return new EmbeddedImages(new ControlClient(controlSocket(stateDir())));
+}
+
 /** Who makes a change, for the history: `user@machine`. */
 export function whoAmI(): string {
   try {

@@ -27,3 +27,21 @@ export function functionWord(table: RouteTable, word: string | undefined, comman
   }
   return { function: matched[0]!, version };
 }
+
+/**
+ * What destroy is to remove: everything with `all`, else the function or version of the word. Unknown names are left
+ * to the plan, which knows what is deployed without a route.
+ * @throws FnmeshError `usage` for neither or both.
+ */
+export function destroyTarget(table: RouteTable, word: string | undefined, all: boolean): { function?: string; version?: string } {
+  if (all === (word !== undefined)) {
+    throw new FnmeshError('usage', all ? `--all and ${word} contradict each other` : 'say what to remove', { try: 'fnmesh destroy --all --dry-run' });
+  }
+  if (word === undefined) return {};
+  if (isVersionName(word)) return { function: functionWord(table, word, 'destroy').function, version: word };
+  const [name = '', version, ...more] = word.split('/');
+  if (name === '' || version === '' || more.length > 0) {
+    throw new FnmeshError('usage', `'${word}' is no function or version: write FN or FN/v2`, { try: 'fnmesh destroy --all --dry-run' });
+  }
+  return { function: name, ...(version === undefined ? {} : { version }) };
+}

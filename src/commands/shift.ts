@@ -41,6 +41,6 @@ export default class Shift extends BaseCommand {
     if (flags['dry-run']) return this.done(plan, () => trafficPlanView(plan));
     const options = { by: whoAmI(), force: flags.force, ...(flags.message === undefined ? {} : { message: flags.message }) };
     const result = await applyShift(plan, router, options, this.emit);
-    this.done(result, () => trafficView(plan, result));
+    this.done(result, () => trafficView(result));
   }
 }

@@ -32,6 +32,6 @@ export default class Undo extends BaseCommand {
     if (flags['dry-run']) return this.done(plan, () => trafficPlanView(plan));
     const options = { by: whoAmI(), force: flags.force, ...(flags.message === undefined ? {} : { message: flags.message }) };
     const result = await applyUndo(plan, router, options, this.emit);
-    this.done(result, () => trafficView(plan, result));
+    this.done(result, () => trafficView(result));
   }
 }

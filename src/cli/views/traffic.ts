@@ -11,12 +11,12 @@ export function trafficPlanView(plan: TrafficPlan): string {
 }
 
 /** What shift or undo did. */
-export function trafficView(plan: TrafficPlan, result: TrafficResult): string {
+export function trafficView(result: TrafficResult): string {
   if (result.number === null) return `unchanged\n${rowsView(result.rows)}`;
-  return `${rowsView(result.rows)}\nchange ${result.number}: ${verb(plan)}; \`fnmesh undo\` takes it back`;
+  return `${rowsView(result.rows)}\nchange ${result.number}: ${verb(result)}; \`fnmesh undo\` ${result.reason.verb === 'undo' ? 'goes further back' : 'takes it back'}`;
 }
 
-function verb({ reason }: TrafficPlan): string {
+function verb({ reason }: Pick<TrafficPlan, 'reason'>): string {
   if (reason.undoes !== undefined) return `undo change ${reason.undoes}`;
   return reason.to === undefined ? reason.verb : `go back to the state after change ${reason.to}`;
 }

@@ -1,0 +1,45 @@
+import { Args, Flags } from '@oclif/core';
+import { appName } from '../cli/app.js';
+import { BaseCommand } from '../cli/command.js';
+import { appFlag, dryRunFlag, messageFlag, yesFlag } from '../cli/flags.js';
+import { confirm } from '../cli/prompt.js';
+import { destroyTarget } from '../cli/target-word.js';
+import { destroyPlanView, destroyView } from '../cli/views/destroy.js';
+import { connect, whoAmI } from '../compose.js';
+
+/** Fn's longest timeout, in milliseconds: no call takes longer. */
+const DRAIN_MS = 300_000;
+
+/** `fnmesh destroy`: takes versions, functions or the whole app away, routes first. */
+export default class Destroy extends BaseCommand {
+  static override summary = 'Remove a version, a function, or all of the app from the Fn server';
+  static override description =
+    'Shows what would go and asks. A single version must have no traffic. For a function or --all the route goes first,\n' +
+    'calls under way are answered, then the versions go. The folder and the history stay.';
+  static override examples = ['<%= config.bin %> destroy cart/v1', '<%= config.bin %> destroy cart --yes', '<%= config.bin %> destroy --all --dry-run'];
+  static override args = { target: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }) };
+  static override flags = {
+    app: appFlag,
+    all: Flags.boolean({ char: 'a', description: 'everything that fnmesh deployed in the app' }),
+    yes: yesFlag,
+    message: messageFlag,
+    'dry-run': dryRunFlag,
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Destroy);
+    const app = await appName(flags.app, this.emit);
+    const target = await connect(this.emit);
+    const { observe } = await import('../deploy/observe.js');
+    const { planDestroy, applyDestroy } = await import('../deploy/destroy.js');
+    const [observed, table] = await Promise.all([observe(target.fn, app), target.router.read(app)]);
+    const plan = planDestroy({ app, ...destroyTarget(table, args.target, flags.all) }, observed, table);
+    if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
+    if (!flags.yes) process.stderr.write(`${destroyPlanView(plan)}\n`);
+    const line = `fnmesh destroy ${args.target ?? '--all'}`;
+    if (!(await confirm('Remove this?', flags.yes, line))) return this.done({ app, removed: [] }, () => 'nothing was removed');
+    const reason = { verb: 'destroy' as const, by: whoAmI(), ...(flags.message === undefined ? {} : { message: flags.message }) };
+    const result = await applyDestroy(plan, target, reason, DRAIN_MS);
+    this.done(result, () => destroyView(result));
+  }
+}
