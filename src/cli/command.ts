@@ -35,8 +35,13 @@ export abstract class BaseCommand extends Command {
     if (!ok) process.exitCode = 1;
   }
 
+  /** Writes a part of the result as it comes; with `--json` stdout is kept for the one object. */
+  protected stream(text: string): void {
+    (this.json ? process.stderr : process.stdout).write(text);
+  }
+
   /** Writes bytes that are no text as they are. */
-  protected raw(bytes: Buffer, ok: boolean): void {
+  protected raw(bytes: Buffer, ok = true): void {
     this.#progress?.end();
     process.stdout.write(bytes);
     if (!ok) process.exitCode = 1;

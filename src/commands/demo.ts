@@ -19,11 +19,10 @@ export default class Demo extends BaseCommand {
     const { demo } = await import('../demo/demo.js');
     const stopped = new AbortController();
     process.once('SIGINT', () => stopped.abort());
-    const out = this.json ? process.stderr : process.stdout;
     const result = await demo({
       bin: fileURLToPath(new URL('../../bin/run.js', import.meta.url)),
       keep: flags.keep,
-      show: (text) => void out.write(text),
+      show: (text) => this.stream(text),
       signal: stopped.signal,
     });
     const total = result.steps.reduce((sum, { ms }) => sum + ms, 0);

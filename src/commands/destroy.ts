@@ -35,7 +35,7 @@ export default class Destroy extends BaseCommand {
     const [observed, table] = await Promise.all([observe(target.fn, app), target.router.read(app)]);
     const plan = planDestroy({ app, ...destroyTarget(table, args.target, flags.all) }, observed, table);
     if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
-    if (!flags.yes) process.stderr.write(`${destroyPlanView(plan)}\n`);
+    if (!flags.yes) this.emit({ type: 'note', text: destroyPlanView(plan) });
     const line = `fnmesh destroy ${args.target ?? '--all'}`;
     if (!(await confirm('Remove this?', flags.yes, line))) return this.done({ app, removed: [] }, () => 'nothing was removed');
     const reason = { verb: 'destroy' as const, by: whoAmI(), ...(flags.message === undefined ? {} : { message: flags.message }) };
