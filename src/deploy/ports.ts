@@ -15,6 +15,7 @@ export interface ImageStore {
   imageOf(hash: string, owner: ImageOwner): string | null;
   /**
    * Makes the build available under an image and gives its name. Again with the same build and owner: no write.
+   * Many may be published at once; how many are under way is the store's to bound.
    * What cannot run is made known with its reason.
    */
   publish(build: Build | Unrunnable, owner: ImageOwner): Promise<string>;

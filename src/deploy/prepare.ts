@@ -2,7 +2,6 @@
 import type { BuildOutcome } from '../build/builds.js';
 import { Builds } from '../build/builds.js';
 import { FnmeshError } from '../errors.js';
-import { parallel } from '../process/parallel.js';
 import type { VersionFolder } from '../project/project.js';
 import type { RouteTable } from '../router/router.js';
 import type { BasisPoints } from '../routing/route.js';
@@ -16,8 +15,6 @@ import { labelOf, rowError } from './result.js';
 /** A version's row, and what it wants; null when it cannot be deployed, as the row's error says. */
 export type Prepared = { row: VersionRow; desired: DesiredVersion | null };
 
-const JOBS = 8;
-
 /** Builds and publishes all versions. */
 export async function prepare(
   request: DeployRequest,
@@ -27,7 +24,8 @@ export async function prepare(
 ): Promise<Prepared[]> {
   const { buildsDir, force, jobs } = request;
   const outcomes = await new Builds({ buildsDir, force, emit }, jobs).all(request.versions);
-  return parallel(JOBS, outcomes, async (outcome): Promise<Prepared> => {
+  // All at once: a store bounds and bundles as suits it.
+  const work = outcomes.map(async (outcome): Promise<Prepared> => {
     const row = emptyRow(outcome.version, table);
     try {
       checkSources(outcome.version, request, before);
@@ -39,6 +37,7 @@ export async function prepare(
       return { row: failed(row, error), desired: null };
     }
   });
+  return Promise.all(work);
 }
 
 /** What building and publishing would give; nothing is written. */
