@@ -3,7 +3,7 @@ import type { Draw } from './draw.js';
 import type { Route, Rule, VersionName } from './route.js';
 
 /** The request header that sends one request to a version of its choice. */
-export const PIN_HEADER = 'fnmesh-version';
+const PIN_HEADER = 'fnmesh-version';
 
 /** What `decide` looks at. */
 export type RequestHead = {

@@ -4,7 +4,7 @@ import type { VersionName } from './route.js';
 const VERSION = /^v\d+(-[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/;
 const FUNCTION = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 /** The longest function name that fnmesh makes, in characters. */
-export const LONGEST_NAME = 40;
+const LONGEST_NAME = 40;
 
 const natural = new Intl.Collator('en', { numeric: true });
 

@@ -16,11 +16,12 @@ export type ApplyOptions = {
   force?: boolean;
 };
 
-/** What was done, and why. `change` is the change's number; null when nothing was written. */
+/** What was done, and why. `number` is the change's number; null when nothing was written. */
 export type TrafficResult = {
   app: AppName;
   reason: TrafficPlan['reason'];
-  change: number | null;
+  changed: boolean;
+  number: number | null;
   rows: TrafficRow[];
 };
 
@@ -36,7 +37,7 @@ export async function applyTraffic(
   emit: Emit,
 ): Promise<TrafficResult> {
   const { app, reason, rows } = plan;
-  if (plan.writes.length === 0) return { app, reason, change: null, rows };
+  if (plan.writes.length === 0) return { app, reason, changed: false, number: null, rows };
   await checkReady(plan, router, options.force ?? false, emit);
 
   const message = options.message === undefined ? {} : { message: options.message };
@@ -50,13 +51,14 @@ export async function applyTraffic(
   }
   const revisions = new Map(table.routes.map(({ route, revision }) => [route.function, revision]));
   const written = rows.map((row) => ({ ...row, revision: revisions.get(row.function) ?? row.revision }));
-  return { app, reason, change: Math.max(...written.map(({ revision }) => revision)), rows: written };
+  const number = Math.max(...written.map(({ revision }) => revision));
+  return { app, reason, changed: true, number, rows: written };
 }
 
 async function checkReady(plan: TrafficPlan, router: Router, force: boolean, emit: Emit): Promise<void> {
   const raised = plan.rows.flatMap(({ function: fn, before, after }) =>
     versionsOf(after)
-      .filter((version) => after[version]! > (before[version] ?? 0))
+      .filter((version) => after[version]! > before[version]!)
       .map((version) => ({ app: plan.app, function: fn, version })),
   );
   const answers = await Promise.all(

@@ -34,7 +34,7 @@ function upperFraction(a: number, x: number): number {
   let c = Infinity;
   let d = 1 / b;
   let value = d;
-  for (let n = 1, factor = 0; Math.abs(factor - 1) > 4 * Number.EPSILON; n++) {
+  for (let n = 1, factor = 0; Math.abs(factor - 1) > 4 * Number.EPSILON && n < 10_000; n++) {
     const numerator = -n * (n - a);
     b += 2;
     d = 1 / (b + numerator * d);

@@ -28,7 +28,8 @@ export async function generateLoad(
       started++;
       if (Math.max(due, performance.now() - start) >= forMs) return;
       const wait = start + due - performance.now();
-      if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => undefined);
+      // Rounded up: a timer of 19.6 ms ends after 19.
+      if (wait > 0) await sleep(Math.ceil(wait), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       await send();
     }

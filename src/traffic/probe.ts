@@ -1,6 +1,6 @@
 // The curl loop, counted: sends requests to a function and holds what its versions answered against what was asked.
 import { FnmeshError, messageOf } from '../errors.js';
-import { versionsOf } from '../routing/versions.js';
+import { isVersionName, versionsOf } from '../routing/versions.js';
 import { collectLatencies } from './latencies.js';
 import { generateLoad } from './load.js';
 import { judge } from './verdict.js';
@@ -81,12 +81,13 @@ export async function probe(options: ProbeOptions, port: ProbePort, emit: Emit):
     const answer = await send(port, signal);
     if (signal.aborted) return;
     sent++;
-    const kind = errorOf(answer);
+    const version = versionOf(answer);
+    if (version !== null) observed[version] = (observed[version] ?? 0) + 1;
+    const kind = errorOf(answer, version);
     if (kind !== null) {
       errors++;
       errorKinds[kind] = (errorKinds[kind] ?? 0) + 1;
     }
-    if (answer.version !== null) observed[answer.version] = (observed[answer.version] ?? 0) + 1;
     if (answer.error === undefined) latencies.add(answer.ms);
     if (performance.now() - shown < PROGRESS_MS) return;
     shown = performance.now();
@@ -123,9 +124,14 @@ async function send(port: ProbePort, signal: AbortSignal): Promise<ProbeAnswer> 
   }
 }
 
+/** The version that answered. Any other text in the header is not fnmesh's. */
+function versionOf({ version }: ProbeAnswer): VersionName | null {
+  return version !== null && isVersionName(version) ? version : null;
+}
+
 /** What is wrong with an answer, or null. */
-function errorOf(answer: ProbeAnswer): string | null {
+function errorOf(answer: ProbeAnswer, version: VersionName | null): string | null {
   if (answer.error !== undefined) return answer.error;
   if (answer.status >= 400) return `status ${answer.status}`;
-  return answer.version === null ? 'no Fnmesh-Version' : null;
+  return version === null ? 'no Fnmesh-Version' : null;
 }

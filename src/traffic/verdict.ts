@@ -6,7 +6,7 @@ import type { BasisPoints, Split, VersionName } from '../routing/route.js';
 import type { GoodnessTest } from './goodness.js';
 
 /** A true split is called wrong once in a thousand probes. (The embedded gateway's is more even than chance.) */
-export const ALPHA = 0.001;
+const ALPHA = 0.001;
 
 /** What a probe saw. */
 export type Observation = {
@@ -23,7 +23,7 @@ export type Observation = {
 };
 
 /** A version's part in the verdict. */
-export type VersionVerdict = {
+type VersionVerdict = {
   version: VersionName;
   /** Null for a version that is not in the split. */
   asked: BasisPoints | null;
@@ -73,10 +73,11 @@ export function judge(seen: Observation): Verdict {
       asked: asked[version] ?? null,
       observed: count,
       share: total > 0 ? Math.round((count / total) * 10_000) / 100 : null,
-      smallest: test && version in weights ? smallestShown(version, weights, n, test, ALPHA) : null,
+      smallest:
+        test && Object.hasOwn(weights, version) ? smallestShown(version, weights, n, test, ALPHA) : null,
     };
   });
-  const unjudged = whyNot(seen, total, serving, test);
+  const unjudged = whyNot(seen, total, n > 0 && serving.length > 1 && !test);
   const passed = test
     ? `the counts fit the split (${test.name}, p = ${format(p)})`
     : `all answers are from ${serving.join(', ')}`;
@@ -102,8 +103,7 @@ function strangers(asked: Split, observed: Observation['observed']): string[] {
 function whyNot(
   seen: Observation,
   total: number,
-  serving: readonly VersionName[],
-  test: GoodnessTest | null,
+  untestable: boolean,
 ): { outcome: 'changed' | 'none'; reason: string } | undefined {
   if (seen.changed) {
     return { outcome: 'changed', reason: 'the split was changed during the probe, so it was not judged' };
@@ -113,7 +113,7 @@ function whyNot(
   }
   if (total === 0)
     return { outcome: 'none', reason: 'no answer named its version, so the split was not judged' };
-  if (!test && serving.length > 1) {
+  if (untestable) {
     return { outcome: 'none', reason: 'too few requests for so many versions, so the split was not judged' };
   }
   return undefined;
