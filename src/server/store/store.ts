@@ -88,7 +88,7 @@ export class Store {
     const line = encode(transaction);
     return new Promise((resolve, reject) => {
       this.queue.push({ transaction, line, resolve, reject });
-      this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
+      this.flushing ??= this.flush();
     });
   }
 
@@ -117,6 +117,8 @@ export class Store {
       }
       if (this.journal.size >= this.compactAt) await this.rotate();
     }
+    // In the same turn in which the queue was seen empty: nobody can join in between.
+    this.flushing = undefined;
   }
 
   /** Turns to the next journal at once and writes the snapshot it starts from behind the scenes. */
@@ -124,18 +126,18 @@ export class Store {
     if (this.compacting) return;
     const next = this.generation + 1;
     const path = join(this.dir, journalName(next));
+    let journal: Journal;
     try {
-      const journal = await Journal.open(path, next, 0, this.options.open ?? open);
+      journal = await Journal.open(path, next, 0, this.options.open ?? open);
       await syncFolder(this.dir);
-      const old = this.journal;
-      this.journal = journal;
-      this.generation = next;
-      await old.close();
     } catch (error) {
       this.postpone(error);
       await rm(path, { force: true }).catch(() => undefined);
       return;
     }
+    await this.journal.close().catch(() => undefined); // All of it is on disk already.
+    this.journal = journal;
+    this.generation = next;
     const entries = [...this.documents].flatMap(([collection, byId]) =>
       [...byId].map(([id, document]): Entry => [collection, id, document]),
     );
