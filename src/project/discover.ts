@@ -84,16 +84,20 @@ async function funcFolders(root: string, found: Discovery): Promise<{ dir: strin
       found.warnings.push({ file: dir, text: 'is an app of its own, with its own app.yaml; it is left out' });
       return;
     }
-    const file = FUNC_FILES.some((name) => names.has(name)) ? await firstFile(dir, FUNC_FILES) : undefined;
+    // Only a link needs a look at what is behind it.
+    const first = FUNC_FILES.find((name) => names.has(name));
+    const plain = entries.some((entry) => entry.name === first && entry.isFile());
+    const file =
+      first === undefined ? undefined : plain ? join(dir, first) : await firstFile(dir, FUNC_FILES);
     if (file !== undefined) folders.push({ dir, file });
     if (depth === MAX_DEPTH || names.has('pyvenv.cfg')) return;
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      // A link to a folder is no directory here: links are not followed.
-      if (entry.isDirectory() && isLookedInto(entry.name)) await walk(join(dir, entry.name), depth + 1);
-    }
+    // A link to a folder is no directory here: links are not followed.
+    const below = entries.filter((entry) => entry.isDirectory() && isLookedInto(entry.name));
+    await Promise.all(below.map((entry) => walk(join(dir, entry.name), depth + 1)));
   };
   await walk(root, 0);
-  return folders;
+  found.warnings.sort((a, b) => (a.file < b.file ? -1 : 1));
+  return folders.sort((a, b) => (a.dir < b.dir ? -1 : 1));
 }
 
 function isLookedInto(name: string): boolean {

@@ -8,6 +8,8 @@ import { type Loaded, loadApp, loadFunc } from './load.js';
 import { type Problem, problemLine, problemsError } from './problems.js';
 import type { FunctionFolder, Project, VersionFolder } from './project.js';
 
+const BATCH = 64;
+
 /** Where an app is and what its app.yaml says. */
 export type AppFolder = Pick<Project, 'root' | 'file' | 'app'>;
 
@@ -56,15 +58,16 @@ export async function readFound(
   startDir: string,
   emit: Emit,
 ): Promise<Project> {
+  const folders = found.functions.flatMap((one) => {
+    const loose = one.loose === undefined ? [] : [{ version: FIRST_VERSION, dir: one.dir, file: one.loose }];
+    return [...loose, ...one.versions].map((folder) => ({ ...folder, function: one.name }));
+  });
   const versions: (LoadedVersion & { dir: string })[] = [];
-  for (const one of found.functions) {
-    const folders =
-      one.loose === undefined
-        ? one.versions
-        : [{ version: FIRST_VERSION, dir: one.dir, file: one.loose }, ...one.versions];
-    for (const { version, dir, file } of folders) {
-      versions.push({ function: one.name, version, dir, loaded: await loadFunc(file) });
-    }
+  // A batch at a time: a process may have only so many files open.
+  for (let from = 0; from < folders.length; from += BATCH) {
+    const batch = folders.slice(from, from + BATCH);
+    const loaded = await Promise.all(batch.map(({ file }) => loadFunc(file)));
+    versions.push(...batch.map((folder, index) => ({ ...folder, loaded: loaded[index]! })));
   }
 
   const problems = [
