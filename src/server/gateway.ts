@@ -1,7 +1,6 @@
 // The gateway: one address per function, its requests split between the function's versions.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Served, VersionTraffic } from '../router/router.js';
-import type { RoutedFunction } from '../router/router.js';
+import type { RoutedFunction, Served, VersionTraffic } from '../router/router.js';
 import { decide } from '../routing/decide.js';
 import type { RequestHead } from '../routing/decide.js';
 import { createDraw } from '../routing/draw.js';
@@ -28,6 +27,9 @@ export interface Gateway {
   drained(app: AppName, fn: FunctionName, version: VersionName, timeoutMs: number): Promise<boolean>;
 }
 
+/** How often it is looked whether a removed route can be forgotten, in milliseconds. */
+const FORGET_MS = 60_000;
+
 /** What the gateway has for one written route. `versions` outlives writes, so that counters do. */
 type RouteState = { routed: RoutedFunction; draw: Draw; versions: Map<VersionName, VersionCounters> };
 
@@ -36,17 +38,13 @@ export function createGateway(options: InvokeOptions): Gateway {
   const { catalog, maxRequestSize } = options;
   const states = new Map<AppName, Map<FunctionName, RouteState>>();
 
-  /** The state of a route as written; a write since the last time starts a new draw. */
+  /** The state of a route as written. Another object means another write, and that starts a new draw. */
   function stateOf(routed: RoutedFunction): RouteState {
     const { app, function: name, split } = routed.route;
     let ofApp = states.get(app);
     if (!ofApp) states.set(app, (ofApp = new Map<FunctionName, RouteState>()));
     const known = ofApp.get(name);
     if (known?.routed === routed) return known;
-    if (known?.routed.revision === routed.revision) {
-      known.routed = routed;
-      return known;
-    }
     const versions = known?.versions ?? new Map<VersionName, VersionCounters>();
     for (const [version, counters] of versions) {
       if (!Object.hasOwn(split, version) && counters.inFlight === 0) versions.delete(version);
@@ -65,11 +63,18 @@ export function createGateway(options: InvokeOptions): Gateway {
     return counters;
   }
 
-  catalog.onRouteChange((app, name) => {
-    if (catalog.route(app, name)) return;
+  /** Lets go of what a removed route had, once nothing is under way: until then `drained` needs it. */
+  async function forget(app: AppName, name: FunctionName): Promise<void> {
+    for (const counters of states.get(app)?.get(name)?.versions.values() ?? []) {
+      while (!(await counters.drained(FORGET_MS))) continue;
+    }
     const ofApp = states.get(app);
-    ofApp?.delete(name);
-    if (ofApp?.size === 0) states.delete(app);
+    if (catalog.route(app, name) || !ofApp?.delete(name)) return;
+    if (ofApp.size === 0) states.delete(app);
+  }
+
+  catalog.onRouteChange((app, name) => {
+    if (!catalog.route(app, name)) void forget(app, name);
   });
 
   /** The route for a host and path, or nothing. */

@@ -104,8 +104,14 @@ export function sendEmpty(
     .end();
 }
 
+/** Servers that are closing: their answers end the connection. */
+export const closing = new WeakSet<object>();
+
 /** HTTP/1.1 connections persist without saying so; Fn's server does not say so either. */
 function asFnDoes(req: IncomingMessage, res: ServerResponse): ServerResponse {
+  // Every socket that a server accepted knows its server, though the types do not say so.
+  const { server } = req.socket as { server?: object };
+  if (server && closing.has(server)) res.shouldKeepAlive = false;
   if (res.shouldKeepAlive && req.httpVersionMinor === 1) res.removeHeader('connection');
   return res;
 }

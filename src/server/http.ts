@@ -1,7 +1,7 @@
 // The two TCP ports: node:http, strict, bounded in time and size, closed without breaking off what is under way.
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
-import { sendMessage } from './http-call.js';
+import { closing, sendMessage } from './http-call.js';
 
 /** A request's head may have this many bytes; Fn's callers send large ones (the contract has 32 KiB). */
 const HEAD_SIZE = 128 * 1024;
@@ -25,13 +25,9 @@ const OPTIONS: ServerOptions = {
 /** Handles a request; what it throws is a fault of the server's own. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 
-/** Servers that are closing: their answers end the connection. */
-const closing = new WeakSet<Server>();
-
 /** A server for one port, not yet listening. A repeated Host is answered 400, malformed HTTP by node itself. */
 export function createHttpServer(handle: Handler): Server {
   const server = createServer(OPTIONS, (req, res) => {
-    if (closing.has(server)) res.shouldKeepAlive = false;
     if (req.headers.host?.includes(',')) return sendMessage(req, res, 400, 'Bad request: more than one Host');
     handle(req, res);
   });

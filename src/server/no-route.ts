@@ -9,7 +9,7 @@ const MOST_NAMED = 10;
 export function noRoute(catalog: Catalog, host: string | undefined, path: string): string {
   const app = appOfHost(catalog, host, path);
   if (app !== undefined)
-    return `Route not found: ${app} has no function at ${shown(path)}${near(catalog, path)}`;
+    return `Route not found: ${app} has no function at ${shown(path)}${near(catalog, path, app)}`;
   const apps = catalog.appsWithPath(path);
   if (apps.length === 0)
     return `Route not found: no app has a function at ${shown(path)}${near(catalog, path)}`;
@@ -18,8 +18,8 @@ export function noRoute(catalog: Catalog, host: string | undefined, path: string
   return `Route not found: several apps have a function at ${path}; send one of these as Host: ${hosts}${more}`;
 }
 
-/** The path that was perhaps meant: paths match exactly, without folding of slashes or escapes. */
-function near(catalog: Catalog, path: string): string {
+/** The path of the app, or of any, that was perhaps meant: nothing folds slashes, escapes or sub-paths. */
+function near(catalog: Catalog, path: string, app?: string): string {
   for (
     let folded = path;
     folded.length > 1 && folded.length <= 300;
@@ -29,8 +29,9 @@ function near(catalog: Catalog, path: string): string {
       .replaceAll(/%2f/gi, '/')
       .replaceAll(/\/+/g, '/')
       .replace(/(?<=.)\/$/, '');
-    if (plain !== path && catalog.appsWithPath(plain).length > 0)
-      return `; paths match exactly, and there is ${plain}`;
+    const exists =
+      app === undefined ? catalog.appsWithPath(plain).length > 0 : catalog.routeByPath(app, plain);
+    if (plain !== path && exists) return `; paths match exactly, and there is ${plain}`;
   }
   return '';
 }
