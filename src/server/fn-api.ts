@@ -67,7 +67,10 @@ async function answer(
   if (!endpoint) throw new ApiError(405, `Method not allowed: ${method} ${path}`);
   const query = new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1));
   const base = `http://${request.headers.host ?? 'localhost'}`;
-  send(response, await endpoint({ state, id: target.id, query, base, body: () => readText(request) }));
+  send(
+    response,
+    await endpoint({ objects: state.objects, id: target.id, query, base, body: () => readText(request) }),
+  );
 }
 
 function checkSender(request: IncomingMessage, allowed: AllowedHosts = []): void {

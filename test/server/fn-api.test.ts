@@ -49,7 +49,7 @@ describe('who may manage', () => {
       expect([method, path, status]).toEqual([method, path, 403]);
       expect(json['message']).toMatch(/refused/);
     }
-    expect(server.state.listApps({}).items).toEqual([]);
+    expect(server.state.objects.listApps({}).items).toEqual([]);
   });
 
   test('health and version are for all', async () => {
@@ -173,7 +173,7 @@ test('everything is there after a restart, ids included', async () => {
     server.state.app(app_id),
     server.state.fn(fn_id),
     server.state.triggerBySource(app_id, '/s'),
-    server.state.listTriggers(app_id, fn_id, {}),
+    server.state.objects.listTriggers(app_id, fn_id, {}),
   ];
   await server.state.close();
   const again = await State.open(server.dir);
@@ -181,7 +181,7 @@ test('everything is there after a restart, ids included', async () => {
     again.app(app_id),
     again.fn(fn_id),
     again.triggerBySource(app_id, '/s'),
-    again.listTriggers(app_id, fn_id, {}),
+    again.objects.listTriggers(app_id, fn_id, {}),
   ]).toEqual(before);
   await again.close();
   server.state.close = () => Promise.resolve(); // afterEach need not close it twice.

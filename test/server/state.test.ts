@@ -128,7 +128,7 @@ describe('routes', () => {
   });
 
   test('numbers go on after a route and its app are gone, and the newest 200 changes stay', async () => {
-    const app = await state.createApp({ name: 'shop' });
+    const app = await state.objects.createApp({ name: 'shop' });
     let revision: number | null = null;
     for (let i = 0; i < 205; i++) {
       const table: RouteTable = await state.writeRoutes(
@@ -141,7 +141,7 @@ describe('routes', () => {
       ...REASON,
       verb: 'destroy',
     });
-    await state.deleteApp(app.id);
+    await state.objects.deleteApp(app.id);
     await reopen();
     expect(state.routeTable('shop')).toEqual({ app: 'shop', routes: [] });
     expect(state.appsWithPath('/cart')).toEqual([]);
@@ -152,9 +152,9 @@ describe('routes', () => {
   });
 
   test('stay when their app is deleted', async () => {
-    const app = await state.createApp({ name: 'shop' });
+    const app = await state.objects.createApp({ name: 'shop' });
     await state.writeRoutes([put('cart', HALF, null)], REASON);
-    await state.deleteApp(app.id);
+    await state.objects.deleteApp(app.id);
     expect(state.route('shop', 'cart')?.route.split).toEqual(HALF);
   });
 
@@ -292,15 +292,15 @@ test('listeners hear of what may alter what runs or is routed', async () => {
   const heard: unknown[] = [];
   state.onFnChange((fnId) => heard.push(fnId));
   state.onRouteChange((app, name) => heard.push([app, name]));
-  const app = await state.createApp({ name: 'shop' });
-  const fn = await state.createFn({ app_id: app.id, name: 'cart-v1', image: 'i' });
-  await state.updateFn(fn.id, { image: 'i' });
+  const app = await state.objects.createApp({ name: 'shop' });
+  const fn = await state.objects.createFn({ app_id: app.id, name: 'cart-v1', image: 'i' });
+  await state.objects.updateFn(fn.id, { image: 'i' });
   expect(heard.splice(0)).toEqual([]);
-  await state.updateFn(fn.id, { image: 'j' });
-  await state.updateApp(app.id, { config: { A: '1' } });
+  await state.objects.updateFn(fn.id, { image: 'j' });
+  await state.objects.updateApp(app.id, { config: { A: '1' } });
   await state.writeRoutes([put('cart', HALF, null), put('price', HALF, null)], REASON);
-  await state.deleteFn(fn.id);
-  await state.deleteApp(app.id);
+  await state.objects.deleteFn(fn.id);
+  await state.objects.deleteApp(app.id);
   expect(heard).toEqual([fn.id, null, ['shop', 'cart'], ['shop', 'price'], fn.id, null]);
 });
 

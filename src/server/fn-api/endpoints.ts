@@ -2,7 +2,7 @@
 import { readAppBody, readFnBody, readTriggerBody } from '../../fn/body.js';
 import { ApiError } from '../../fn/api-error.js';
 import { HTTP_ENDPOINT, INVOKE_ENDPOINT, type Fn, type Trigger } from '../../fn/model.js';
-import type { State } from '../state.js';
+import type { FnObjects } from '../state/fn-objects.js';
 import type { Page } from '../state/names.js';
 
 /** The API that is spoken, by the release it was measured on. */
@@ -10,7 +10,7 @@ export const API_VERSION = '0.3.753';
 
 /** What an endpoint is given. */
 export type Call = {
-  state: State;
+  objects: FnObjects;
   /** The path's variable part, decoded; `''` when there is none. */
   id: string;
   query: URLSearchParams;
@@ -45,34 +45,34 @@ const FIXED = new Map<string, Methods>([
   [
     '/v2/apps',
     {
-      GET: ({ state, query }) => ({ json: state.listApps(pageQuery(query)) }),
-      POST: async ({ state, body }) => ({ json: await state.createApp(readAppBody(await body())) }),
+      GET: ({ objects, query }) => ({ json: objects.listApps(pageQuery(query)) }),
+      POST: async ({ objects, body }) => ({ json: await objects.createApp(readAppBody(await body())) }),
     },
   ],
   [
     '/v2/fns',
     {
-      GET: ({ state, query, base }) => {
+      GET: ({ objects, query, base }) => {
         const appId = query.get('app_id');
         if (!appId) throw new ApiError(400, 'Missing AppID on Fn');
-        return { json: mapped(state.listFns(appId, pageQuery(query)), (fn) => withInvoke(fn, base)) };
+        return { json: mapped(objects.listFns(appId, pageQuery(query)), (fn) => withInvoke(fn, base)) };
       },
-      POST: async ({ state, body, base }) => {
-        return { json: withInvoke(await state.createFn(readFnBody(await body())), base) };
+      POST: async ({ objects, body, base }) => {
+        return { json: withInvoke(await objects.createFn(readFnBody(await body())), base) };
       },
     },
   ],
   [
     '/v2/triggers',
     {
-      GET: ({ state, query, base }) => {
+      GET: ({ objects, query, base }) => {
         const appId = query.get('app_id');
         if (!appId) throw new ApiError(400, 'Missing App ID on Trigger');
-        const page = state.listTriggers(appId, query.get('fn_id'), pageQuery(query));
-        return { json: mapped(page, (trigger) => withHttp(trigger, state, base)) };
+        const page = objects.listTriggers(appId, query.get('fn_id'), pageQuery(query));
+        return { json: mapped(page, (trigger) => withHttp(trigger, objects, base)) };
       },
-      POST: async ({ state, body, base }) => {
-        return { json: withHttp(await state.createTrigger(readTriggerBody(await body())), state, base) };
+      POST: async ({ objects, body, base }) => {
+        return { json: withHttp(await objects.createTrigger(readTriggerBody(await body())), objects, base) };
       },
     },
   ],
@@ -82,17 +82,19 @@ const PATTERNS: readonly (readonly [RegExp, Methods])[] = [
   [
     /^\/v2\/apps\/([^/]+)$/,
     {
-      GET: ({ state, id }) => ({ json: found(state.app(id), 'App') }),
-      PUT: async ({ state, id, body }) => ({ json: await state.updateApp(id, readAppBody(await body())) }),
-      DELETE: async ({ state, id }) => gone(await state.deleteApp(id)),
+      GET: ({ objects, id }) => ({ json: found(objects.app(id), 'App') }),
+      PUT: async ({ objects, id, body }) => ({
+        json: await objects.updateApp(id, readAppBody(await body())),
+      }),
+      DELETE: async ({ objects, id }) => gone(await objects.deleteApp(id)),
     },
   ],
   [
     /^\/v2\/fns\/([^/]+)$/,
     {
-      GET: ({ state, id, base }) => ({ json: withInvoke(found(state.fn(id), 'Fn'), base) }),
-      PUT: async ({ state, id, body }) => ({ json: await state.updateFn(id, readFnBody(await body())) }),
-      DELETE: async ({ state, id }) => gone(await state.deleteFn(id)),
+      GET: ({ objects, id, base }) => ({ json: withInvoke(found(objects.fn(id), 'Fn'), base) }),
+      PUT: async ({ objects, id, body }) => ({ json: await objects.updateFn(id, readFnBody(await body())) }),
+      DELETE: async ({ objects, id }) => gone(await objects.deleteFn(id)),
     },
   ],
   // The API of calls and their logs ended with release 0.3.689.
@@ -100,20 +102,24 @@ const PATTERNS: readonly (readonly [RegExp, Methods])[] = [
   [
     /^\/v2\/triggers\/([^/]+)$/,
     {
-      GET: ({ state, id, base }) => ({ json: withHttp(found(state.trigger(id), 'Trigger'), state, base) }),
-      PUT: async ({ state, id, body }) => {
-        return { json: await state.updateTrigger(id, readTriggerBody(await body())) };
+      GET: ({ objects, id, base }) => ({
+        json: withHttp(found(objects.trigger(id), 'Trigger'), objects, base),
+      }),
+      PUT: async ({ objects, id, body }) => {
+        return { json: await objects.updateTrigger(id, readTriggerBody(await body())) };
       },
-      DELETE: async ({ state, id }) => gone(await state.deleteTrigger(id)),
+      DELETE: async ({ objects, id }) => gone(await objects.deleteTrigger(id)),
     },
   ],
   // What a load balancer node asks: `{app id}/triggerBySource/{type}/{source}`.
   [
     /^\/v2\/runner\/apps\/([^/]+\/triggerBySource\/[^/]+\/.+)$/s,
     {
-      GET: ({ state, id }) => {
+      GET: ({ objects, id }) => {
         const [, appId = '', type, source = ''] = /^([^/]+)\/triggerBySource\/([^/]+)\/(.+)$/s.exec(id) ?? [];
-        return { json: found(type === 'http' ? state.triggerBySource(appId, source) : undefined, 'Trigger') };
+        return {
+          json: found(type === 'http' ? objects.triggerBySource(appId, source) : undefined, 'Trigger'),
+        };
       },
     },
   ],
@@ -125,8 +131,8 @@ function withInvoke(fn: Fn, base: string): Fn {
   return { ...fn, annotations: { ...fn.annotations, [INVOKE_ENDPOINT]: `${base}/invoke/${fn.id}` } };
 }
 
-function withHttp(trigger: Trigger, state: State, base: string): Trigger {
-  const app = state.app(trigger.app_id)?.name ?? '';
+function withHttp(trigger: Trigger, objects: FnObjects, base: string): Trigger {
+  const app = objects.app(trigger.app_id)?.name ?? '';
   return {
     ...trigger,
     annotations: { ...trigger.annotations, [HTTP_ENDPOINT]: `${base}/t/${app}${trigger.source}` },

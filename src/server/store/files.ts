@@ -12,6 +12,7 @@ export const PRIVATE = 0o600;
 /** A snapshot or a journal; generations rise. */
 export type StoreFile = { kind: 'snapshot' | 'journal'; generation: number; name: string };
 
+const UNFINISHED = /^snapshot-\d+\.json\.tmp$/;
 const NAME = /^(?:(snapshot)-(\d+)\.json|(journal)-(\d+)\.ndjson)$/;
 
 /** The name of a generation's snapshot: the whole state when that generation began. */
@@ -45,7 +46,7 @@ export async function prepareFolder(dir: string): Promise<void> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await chmod(dir, 0o700);
     for (const name of await readdir(dir))
-      if (name.endsWith('.tmp')) await rm(join(dir, name), { force: true });
+      if (UNFINISHED.test(name)) await rm(join(dir, name), { force: true });
   } catch (error) {
     throw cannot('write to', dir, error);
   }
