@@ -19,7 +19,7 @@ export type AddRequest = {
   /** `v3`, `cart/v3`, or a new function such as `price`. */
   target: string;
   cwd: string;
-  /** The version to copy, such as `v2` or `cart/v2`; default: the newest. */
+  /** The version to copy, such as `v2` or `cart/v2`; default: the newest, unless a runtime or template is named. */
   from?: string;
   runtime?: Runtime;
   /** `PATH` or `GIT-URL[#ref]`. */
@@ -33,9 +33,9 @@ export type AddRequest = {
  * `config` for malformed files.
  */
 export async function planAdd(request: AddRequest, emit: Emit): Promise<ScaffoldPlan> {
-  if (request.from !== undefined && request.template !== undefined) {
+  if (request.from !== undefined && (request.template ?? request.runtime) !== undefined) {
     throw new FnmeshError('usage', 'a version starts from another one or from a template, not from both', {
-      try: 'give either --from or --template',
+      try: 'give either --from, or --template and --runtime',
     });
   }
   const app = await readApp(request.cwd, emit);
@@ -69,7 +69,7 @@ async function versionPlan(
     plan.notes.push(...(await movingNotes(one, FIRST_VERSION)));
   }
   const { source, notes } =
-    request.template === undefined
+    request.template === undefined && request.runtime === undefined
       ? await copied(request, project, functions, one)
       : await versionSource(request, runtimesOf(project));
   plan.notes.push(...notes);

@@ -3,7 +3,6 @@ import { access } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { FnmeshError } from '../errors.js';
 import { hasGit, isInsideRepository } from '../git/repo.js';
-import { which } from '../process/run.js';
 import { compareVersions } from '../routing/versions.js';
 import { conflictError, conflictsOf } from './conflicts.js';
 import { checkFunctionName, checkVersionName } from './names.js';
@@ -49,7 +48,9 @@ node_modules/
 .venv/
 venv/
 __pycache__/
+# The program that go build makes, but no folder of this name
 func
+!func/
 `;
 
 /**
@@ -143,7 +144,7 @@ function checkNames(request: InitRequest, app: string): void {
 
 async function gitFact(request: InitRequest, root: string): Promise<InitFacts['git']> {
   if (request.git === false) return 'unwanted';
-  if ((await which('git')) === undefined || !(await hasGit())) return 'missing';
+  if (!(await hasGit())) return 'missing';
   let existing = root;
   while (!(await exists(existing)) && existing !== dirname(existing)) existing = dirname(existing);
   return (await isInsideRepository(existing)) ? 'inside' : 'ready';

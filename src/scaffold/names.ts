@@ -2,13 +2,19 @@
 import { FnmeshError } from '../errors.js';
 import { isFunctionName, isVersionName } from '../routing/versions.js';
 
+// Folders that fnmesh never looks into, or that git is told to ignore.
+const RESERVED = new Set(['vendor', 'venv']);
+
 /** @throws FnmeshError `usage` when fnmesh makes no function or app of this name. */
 export function checkFunctionName(name: string, what: string, example: string): void {
   const isVersion: boolean = isVersionName(name);
-  if (isFunctionName(name)) return;
+  const isReserved = RESERVED.has(name);
+  if (isFunctionName(name) && !isReserved) return;
   const why = isVersion
     ? 'that is how versions are named'
-    : 'lower-case letters, digits and "-", a letter first, at most 40';
+    : isReserved
+      ? 'folders of that name hold what tools install'
+      : 'lower-case letters, digits and "-", a letter first, at most 40';
   throw new FnmeshError('usage', `${JSON.stringify(String(name))} is no name for ${what}: ${why}`, {
     try: example,
   });

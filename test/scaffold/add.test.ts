@@ -81,6 +81,12 @@ describe('add a version', () => {
     ]);
   });
 
+  it('starts anew where a runtime is named', async () => {
+    const root = folderWith({ ...APP, 'cart/v1/func.yaml': true, 'cart/v1/func.go': 'package main\n' });
+    const { written } = await add(root, 'cart/v2', { runtime: 'python' });
+    expect(written).toEqual(['func.py', 'func.yaml', 'requirements.txt'].map((file) => `cart/v2/${file}`));
+  });
+
   it('knows the function by the folder one stands in', async () => {
     const root = folderWith({ ...APP, 'cart/v1/func.yaml': true, 'price/v1/func.yaml': true });
     expect((await add(join(root, 'price/v1'), 'v2')).versions).toEqual(['price/v2']);
@@ -187,6 +193,8 @@ describe('add a version', () => {
     ['an unknown version to copy', 'cart/v3', { from: 'v9' }, 'not_found', /no cart\/v9/],
     ['several versions to copy', 'cart/v3', { from: 'cart/v*' }, 'usage', /names 2 versions/],
     ['a copy and a template', 'cart/v3', { from: 'v1', template: '.' }, 'usage', /not from both/],
+    ['a copy and a runtime', 'cart/v3', { from: 'v1', runtime: 'go' }, 'usage', /not from both/],
+    ['a folder never looked into', 'vendor', {}, 'usage', /hold what tools install/],
     ['a name that is none', 'Cart', {}, 'usage', /no name for a function/],
     ['a version that is none', 'cart/3', {}, 'usage', /is no version/],
     ['a path', '../x', {}, 'not_found', /no function \.\./],

@@ -185,6 +185,13 @@ describe('init', () => {
     expect(readdirSync(cwd)).toEqual(['hello-app']);
   });
 
+  it('commits a function named like what git ignores', async () => {
+    const plan = await planInit({ name: 'shop', cwd, functions: ['func'], runtime: 'go' });
+    const result = await applyScaffold(plan, listener().emit);
+    expect(result.notes.join()).not.toMatch(/not committed/);
+    expect(result.committed).toBe(true);
+  });
+
   it('makes a repository with a first commit, and none inside another', async () => {
     const git = (...args: string[]): string =>
       execFileSync('git', args, { cwd: join(cwd, 'hello-app'), encoding: 'utf8' }).trim();

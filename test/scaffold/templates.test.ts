@@ -164,7 +164,7 @@ describe.skipIf(!hasGo)('the go templates (need go)', () => {
 
   it('answers 502 when the handler panics, and lives on', async () => {
     expect((await fn.call({ 'X-Panic': '1' })).status).toBe(502);
-    expect(fn.output()).toMatch(/panic: on purpose/);
+    await expect.poll(fn.output).toMatch(/panic: on purpose/);
     await greets(fn);
   });
 
@@ -176,7 +176,7 @@ describe.skipIf(!hasGo)('the go templates (need go)', () => {
 
   it('frames its log by call', async () => {
     await fn.call(overHttp('GET', 'http://localhost/'));
-    expect(fn.output()).toContain('\nFRAME=CALL1\n');
+    await expect.poll(fn.output).toContain('\nFRAME=CALL1\n');
   });
 
   it('lets the running call end on SIGTERM, then exits 0 and takes its socket away', async () => {
