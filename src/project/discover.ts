@@ -6,7 +6,7 @@ import { compareVersions, isFunctionName, isVersionName } from '../routing/versi
 import type { Problem } from './problems.js';
 
 /** A folder with a func.yaml, .yml or .json. */
-export type FoundVersion = { version: string; dir: string; file: string };
+type FoundVersion = { version: string; dir: string; file: string };
 
 /** A function's folder: its version folders in ascending order, and the func.yaml beside them, if any. */
 export type FoundFunction = {

@@ -17,7 +17,7 @@ export type Problem = {
 const SHOWN = 20;
 
 /** `v1/func.yaml:3:7`, relative to the folder one stands in so that a terminal can open it. */
-export function placeOf(problem: Problem, from: string): string {
+function placeOf(problem: Problem, from: string): string {
   const path = relative(from, problem.file) || problem.file;
   return [path, problem.line, problem.column].filter((part) => part !== undefined).join(':');
 }

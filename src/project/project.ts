@@ -10,7 +10,7 @@ export type AppFile = {
 };
 
 /** A trigger as func.yaml lists it. */
-export type TriggerEntry = { name: string; type: string; source: string };
+type TriggerEntry = { name: string; type: string; source: string };
 
 /** func.yaml, .yml or .json as Fn reads it (fnproject/cli 0.6.63, common/funcfile.go); 0 or absent = Fn's default. */
 export type FuncFile = {

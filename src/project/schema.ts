@@ -7,7 +7,7 @@ import type { KeyPath } from './yaml.js';
 export type Refusal = { path: KeyPath; text: string };
 
 /** The one layout of func.yaml that Fn's tools deploy (fnproject/cli 0.6.63, common/funcfile.go). */
-export const SCHEMA_VERSION = 20180708;
+const SCHEMA_VERSION = 20180708;
 /** The layout of code-only functions, proposed for Fn's tools. */
 const NEXT_SCHEMA_VERSION = 20260325;
 

@@ -39,7 +39,7 @@ export function selectVersions(project: Project, selectors: readonly string[]): 
  * The function of this name.
  * @throws FnmeshError `not_found` with the nearest names.
  */
-export function selectFunction(project: Project, name: string): FunctionFolder {
+function selectFunction(project: Project, name: string): FunctionFolder {
   const found = project.functions.find((one) => one.name === name);
   if (found !== undefined) return found;
   const names = project.functions.map((one) => one.name);

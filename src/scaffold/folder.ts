@@ -1,9 +1,9 @@
 // The files of an existing folder as a source of versions: another version's, or a template's.
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FnmeshError, messageOf } from '../errors.js';
-import { unignoredFiles } from '../git/repo.js';
 import { APP_FILES, FUNC_FILES } from '../project/discover.js';
+import { inlined, listFiles } from './folder-files.js';
 import type { PlannedFile, VersionSource } from './plan.js';
 import {
   isMainFile,
@@ -25,11 +25,6 @@ export type FolderOptions = {
   /** True: the plan holds the files' bytes, since the folder will be gone when it is carried out. */
   inline?: boolean;
 };
-
-// What builds and installs leave behind, for folders that git says nothing about.
-const LEFTOVERS = new Set(['.git', '.fnmesh', 'node_modules', '__pycache__', '.venv', 'venv']);
-const MAX_FILES = 10_000;
-const MAX_INLINE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads a folder into a source of versions: its files as they are, func.yaml with the new names, the
@@ -86,51 +81,6 @@ export async function folderVersions(dir: string, options: FolderOptions): Promi
   };
 }
 
-async function listFiles(dir: string, leaveOut: ReadonlySet<string>): Promise<PlannedFile[]> {
-  const unignored = await unignoredFiles(dir);
-  const paths = (unignored ?? (await walk(dir, ''))).filter((path) => {
-    const parts = path.split('/');
-    return !leaveOut.has(parts[0] ?? '') && !parts.some((part) => LEFTOVERS.has(part));
-  });
-  if (paths.length > MAX_FILES) {
-    throw new FnmeshError('config', `${dir} holds ${paths.length} files, more than any function has`, {
-      try: 'name the folder of one function',
-    });
-  }
-  const files = await Promise.all(paths.map((path) => planFile(dir, path)));
-  return files.filter((file) => file !== undefined);
-}
-
-async function walk(dir: string, under: string): Promise<string[]> {
-  const entries = await readdir(join(dir, under), { withFileTypes: true });
-  const names = new Set(entries.map(({ name }) => name));
-  if (names.has('pyvenv.cfg')) return [];
-  const paths: string[] = [];
-  for (const entry of entries.filter(({ name }) => !LEFTOVERS.has(name))) {
-    const path = `${under}${entry.name}`;
-    paths.push(...(entry.isDirectory() ? await walk(dir, `${path}/`) : [path]));
-  }
-  return paths;
-}
-
-async function planFile(dir: string, path: string): Promise<PlannedFile | undefined> {
-  const from = join(dir, path);
-  // Deleted, but still known to git.
-  const found = await lstat(from).catch(() => undefined);
-  if (found === undefined) return undefined;
-  if (found.isFile()) return { path, mode: found.mode & 0o755, copyOf: from };
-  if (!found.isSymbolicLink())
-    throw new FnmeshError('config', `${from} is no plain file and cannot be copied`, { try: 'move it away' });
-  const target = await readlink(from);
-  const inside = relative(dir, resolve(from, '..', target));
-  if (isAbsolute(target) || isAbsolute(inside) || inside === '..' || inside.startsWith(`..${sep}`)) {
-    throw new FnmeshError('config', `${from} is a link to ${target}, out of the folder`, {
-      try: 'replace it by the file itself',
-    });
-  }
-  return { path, mode: 0o777, linkTo: target };
-}
-
 function checkTemplate(dir: string, paths: readonly string[]): void {
   const nested = paths.find(
     (path) => path.includes('/') && FUNC_FILES.some((name) => path.endsWith(`/${name}`)),
@@ -151,25 +101,6 @@ async function generatedFunc(dir: string, paths: readonly string[], asked: Runti
     });
   }
   return templateFuncFile(runtime);
-}
-
-async function inlined(files: readonly PlannedFile[]): Promise<PlannedFile[]> {
-  let total = 0;
-  const result: PlannedFile[] = [];
-  for (const file of files) {
-    if (!('copyOf' in file)) {
-      result.push(file);
-      continue;
-    }
-    const bytes = await readFile(file.copyOf);
-    total += bytes.length;
-    if (total > MAX_INLINE_BYTES)
-      throw new FnmeshError('config', 'the template is larger than 64 MiB', {
-        try: 'take large files out of it',
-      });
-    result.push({ path: file.path, mode: file.mode, base64: bytes.toString('base64') });
-  }
-  return result;
 }
 
 function modeOf(files: readonly PlannedFile[], path: string): number {
