@@ -57,8 +57,12 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
  */
 export async function deploy(request: DeployRequest, ports: DeployPorts): Promise<DeployResult> {
   const app = desiredApp(request.project.app);
-  const [before, table] = await Promise.all([observe(ports.fn, app.name), ports.router.read(app.name)]);
-  const prepared = await prepare(request, before, table, ports);
+  const [first, table] = await Promise.all([observe(ports.fn, app.name), ports.router.read(app.name)]);
+  const prepared = await prepare(request, first, table, ports);
+  // Building takes its time, in which others may have deployed.
+  const before = prepared.some(({ row }) => row.build === 'built')
+    ? await observe(ports.fn, app.name)
+    : first;
   const ready = prepared.filter(({ desired }) => desired !== null);
   if (ready.length === 0) {
     const plan = planWire(app.name, before, table, functionsOf(request));

@@ -59,7 +59,10 @@ export class HttpClient {
       const outgoing = request(url, options, (incoming) => {
         const pieces: Buffer[] = [];
         incoming.on('data', (piece: Buffer) => pieces.push(piece));
-        incoming.on('error', reject);
+        incoming.on('error', (error) => {
+          clearTimeout(limit);
+          reject(error);
+        });
         incoming.on('end', () => {
           clearTimeout(limit);
           const { statusCode = 0, headers } = incoming;
