@@ -13,9 +13,9 @@ import {
 } from './rules.js';
 
 /** What a fn gets for a limit that is 0 or absent: MiB, seconds, seconds. */
-export const FN_DEFAULTS = { memory: 128, timeout: 30, idle_timeout: 30 } as const;
+const FN_DEFAULTS = { memory: 128, timeout: 30, idle_timeout: 30 } as const;
 /** The highest limits Fn takes: MiB, seconds, seconds. */
-export const FN_MAXIMA = { memory: 8192, timeout: 300, idle_timeout: 3600 } as const;
+const FN_MAXIMA = { memory: 8192, timeout: 300, idle_timeout: 3600 } as const;
 
 /**
  * Checks everything about a new fn that needs no look-up.

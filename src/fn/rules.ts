@@ -3,7 +3,7 @@ import { ApiError } from './api-error.js';
 import type { Annotations, Json } from './model.js';
 
 /** The longest name, in bytes of UTF-8. */
-export const MAX_NAME_BYTES = 255;
+const MAX_NAME_BYTES = 255;
 const MAX_ANNOTATIONS = 100;
 const MAX_KEY_BYTES = 128;
 const MAX_VALUE_BYTES = 512;

@@ -19,7 +19,7 @@ export type FnApiOptions = {
 };
 
 /** The header by which the embedded server names itself on every answer. */
-export function serverHeader(version: string): [name: string, value: string] {
+function serverHeader(version: string): [name: string, value: string] {
   return ['Fnmesh-Server', `${version}; protocol=${PROTOCOL}`];
 }
 

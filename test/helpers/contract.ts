@@ -17,7 +17,7 @@ export type ContractRequest = {
 };
 
 /** A recorded request with its answer; `preferred` is what a compatible server should do where the real one errs. */
-export type Step = {
+type Step = {
   request: ContractRequest;
   response: Expected;
   preferred?: Expected;

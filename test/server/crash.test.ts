@@ -10,7 +10,7 @@ import { State } from '../../src/server/state.js';
 import { put, REASON, routeOf } from '../helpers/routes.js';
 import { transpiled } from '../helpers/transpile.js';
 
-const ROUNDS = 15;
+const ROUNDS = 12;
 // Small enough that kills hit compactions too.
 const COMPACT_AT = 16 * 1024;
 

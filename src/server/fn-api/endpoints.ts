@@ -6,10 +6,10 @@ import type { FnObjects } from '../state/fn-objects.js';
 import type { Page } from '../state/names.js';
 
 /** The API that is spoken, by the release it was measured on. */
-export const API_VERSION = '0.3.753';
+const API_VERSION = '0.3.753';
 
 /** What an endpoint is given. */
-export type Call = {
+type Call = {
   objects: FnObjects;
   /** The path's variable part, decoded; `''` when there is none. */
   id: string;
@@ -24,7 +24,7 @@ export type Call = {
 export type Answer = { json: unknown } | { status: 204 | 410 };
 
 /** Answers a call. @throws ApiError. */
-export type Endpoint = (call: Call) => Answer | Promise<Answer>;
+type Endpoint = (call: Call) => Answer | Promise<Answer>;
 
 type Methods = Readonly<Record<string, Endpoint>>;
 

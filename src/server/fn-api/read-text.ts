@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../fn/api-error.js';
 
 /** The largest management request: 1 MiB. */
-export const MAX_BODY = 1024 * 1024;
+const MAX_BODY = 1024 * 1024;
 // A longer body is read to its end, so that its sender gets to see the answer, unless it is absurd.
 const MAX_IGNORED = 64 * MAX_BODY;
 

@@ -54,7 +54,7 @@ export function page<T extends Named>(sorted: readonly T[], query: PageQuery): P
 }
 
 /** Orders names by their bytes in UTF-8, as the real server's database does. */
-export function compareNames(a: string, b: string): number {
+function compareNames(a: string, b: string): number {
   // Beyond the first 65,536 characters UTF-16 has another order.
   if (/[\ud800-\udfff]/.test(a) || /[\ud800-\udfff]/.test(b))
     return Buffer.compare(Buffer.from(a), Buffer.from(b));

@@ -8,7 +8,7 @@ import type { Write } from '../store/journal.js';
 import { placeOf, type CheckedWrite } from './route-rules.js';
 
 /** The changes kept per app. */
-export const KEPT_CHANGES = 200;
+const KEPT_CHANGES = 200;
 
 type AppRoutes = {
   byFunction: Map<string, RoutedFunction>;
