@@ -310,6 +310,20 @@ describe('changes', () => {
     expect((await invoke(plane, fn, 'hello')).text).toMatch(/^new \d+ 1$/);
   });
 
+  test('warm and back again: what was is started anew while its last call is finished', async () => {
+    plane = await testPlane();
+    const fn = plane.add('f', { GREETING: 'one' });
+    const last = invoke(plane, fn, 'sleep 300');
+    await pause(150);
+    plane.catalog.changeFn(fn.id, { config: { GREETING: 'two' } });
+    await invoke(plane, fn, 'hello');
+    expect(await plane.functions.warm(fn.id, { config: { GREETING: 'one' } })).toEqual({ ready: true });
+    const pid = pidOf((await last).text);
+    plane.catalog.changeFn(fn.id, { config: { GREETING: 'one' } });
+    const answer = await invoke(plane, fn, 'hello');
+    expect([answer.text.split(' ')[0], pidOf(answer.text)]).toEqual(['one', pid]);
+  });
+
   test('warm tells why not, with what the process wrote', async () => {
     plane = await testPlane();
     const fn = plane.add('f');

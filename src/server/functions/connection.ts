@@ -1,4 +1,6 @@
-// A kept-alive connection to one function process: one request at a time over its unix socket.
+// A kept-alive connection to one function process: one request at a time over its unix socket. Not undici: side by
+// side, its dispatch took 1.6 to 2 times the CPU a request (which decides the gateway's speed), its client does not
+// tell whether a request was read, and it cannot send a body in one chunk as Fn does.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { ResponseReader } from './response-reader.js';

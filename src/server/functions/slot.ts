@@ -83,6 +83,8 @@ export class Slot implements ProcessOwner, Tenant {
 
   /** Resolves when a process listens, or could not be made to. Such a process is kept for a while. */
   warm(): Promise<Warmth> {
+    // It may be what the fn was a moment ago, and is to be again.
+    this.#retired = false;
     this.#leaseUntil = performance.now() + LEASE_MS;
     if (this.#idle.length + this.#busy.size > 0) return Promise.resolve({ ready: true });
     return new Promise((resolve) => {
