@@ -30,7 +30,11 @@ if (!upToDate && existsSync(compiler)) {
     if (existsSync(dist)) renameSync(dist, old);
     renameSync(fresh, dist);
     rmSync(manifest, { force: true });
-    execFileSync(process.execPath, [oclif, 'manifest'], { stdio: ['ignore', 'ignore', 'inherit'], cwd: root });
+    execFileSync(process.execPath, [oclif, 'manifest'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      cwd: root,
+      env: { ...process.env, OCLIF_SKIP_NEW_VERSION_CHECK: 'true' },
+    });
   } catch (error) {
     // The compiler has said on its own what is wrong.
     process.exitCode = error.status ?? 1;

@@ -7,8 +7,8 @@ import type { Emit } from '../events.js';
  */
 export async function appName(flag: string | undefined, emit: Emit): Promise<string> {
   if (flag !== undefined) return flag;
-  const { readApp } = await import('../project/read.js');
-  return (await readApp(process.cwd(), emit)).app.name;
+  const { readAppName } = await import('../project/app-name.js');
+  return (await readAppName(process.cwd(), emit)).name;
 }
 
 

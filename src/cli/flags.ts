@@ -4,11 +4,11 @@ import { Flags } from '@oclif/core';
 /** Names the app where one does not stand in its folder. */
 export const appFlag = Flags.string({ description: "the app's name, where you do not stand in its folder", helpValue: 'NAME' });
 /** Prints the plan and changes nothing. */
-export const dryRunFlag = Flags.boolean({ description: 'print the plan and change nothing' });
+export const dryRunFlag = Flags.boolean({ description: 'print the plan and change nothing', default: false });
 /** Kept in the history. */
 export const messageFlag = Flags.string({ char: 'm', description: 'why, kept in the history', helpValue: 'TEXT' });
 /** Confirms without a prompt. */
-export const yesFlag = Flags.boolean({ char: 'y', description: 'confirm without being asked' });
+export const yesFlag = Flags.boolean({ char: 'y', description: 'confirm without being asked', default: false });
 /** The Fn API's port of a server that is started. */
 export const fnPortFlag = Flags.string({
   description: 'port of the Fn API when the embedded server is started (default 8080, env FNMESH_FN_PORT)',

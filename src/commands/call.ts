@@ -25,7 +25,7 @@ export default class Call extends BaseCommand {
     method: Flags.string({ char: 'X', description: 'the method (default GET, with -d POST)', helpValue: 'METHOD' }),
     header: Flags.string({ char: 'H', description: 'a request header', multiple: true, multipleNonGreedy: true, helpValue: "'k: v'" }),
     query: Flags.string({ description: 'the query, without ?', helpValue: 'k=v&…' }),
-    include: Flags.boolean({ char: 'i', description: 'print status and headers too' }),
+    include: Flags.boolean({ char: 'i', description: 'print status and headers too', default: false }),
   };
 
   async run(): Promise<void> {

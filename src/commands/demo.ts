@@ -11,7 +11,7 @@ export default class Demo extends BaseCommand {
     'if every observed share is right. Go functions where `go` is found, otherwise Node functions.';
   static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --keep'];
   static override flags = {
-    keep: Flags.boolean({ description: 'leave the app folder and the embedded server for you to play with' }),
+    keep: Flags.boolean({ description: 'leave the app folder and the embedded server for you to play with', default: false }),
   };
 
   async run(): Promise<void> {

@@ -20,8 +20,8 @@ export default class Deploy extends BaseCommand {
   ];
   static override args = { targets: Args.string({ description: "FN, FN/v2, 'FN*', or v2 in an app of one function", multiple: true }) };
   static override flags = {
-    all: Flags.boolean({ char: 'a', description: 'every version of the app' }),
-    force: Flags.boolean({ description: 'build although nothing changed' }),
+    all: Flags.boolean({ char: 'a', description: 'every version of the app', default: false }),
+    force: Flags.boolean({ description: 'build although nothing changed', default: false }),
     jobs: Flags.integer({ char: 'j', description: 'how many builds at a time (default: one per core)', min: 1, helpValue: 'N' }),
     message: messageFlag,
     'fn-port': fnPortFlag,

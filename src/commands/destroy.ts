@@ -20,7 +20,7 @@ export default class Destroy extends BaseCommand {
   static override args = { target: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }) };
   static override flags = {
     app: appFlag,
-    all: Flags.boolean({ char: 'a', description: 'everything that fnmesh deployed in the app' }),
+    all: Flags.boolean({ char: 'a', description: 'everything that fnmesh deployed in the app', default: false }),
     yes: yesFlag,
     message: messageFlag,
     'dry-run': dryRunFlag,

@@ -16,7 +16,7 @@ export default class Logs extends BaseCommand {
   static override args = { function: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function; default: the whole app' }) };
   static override flags = {
     app: appFlag,
-    follow: Flags.boolean({ char: 'f', description: 'go on until Ctrl-C' }),
+    follow: Flags.boolean({ char: 'f', description: 'go on until Ctrl-C', default: false }),
     number: Flags.integer({ char: 'n', description: 'how many lines that are there already', default: 100, min: 0, helpValue: 'N' }),
     call: Flags.string({ description: 'only the lines of this call', helpValue: 'ID' }),
   };

@@ -30,11 +30,11 @@ export default class Probe extends BaseCommand {
     app: appFlag,
     requests: Flags.integer({ char: 'n', description: `how many requests (default ${DEFAULT_REQUESTS})`, min: 1, helpValue: 'N', exclusive: ['for', 'watch'] }),
     for: Flags.string({ description: 'for how long, such as 10s or 2m', helpValue: 'TIME', exclusive: ['watch'] }),
-    watch: Flags.boolean({ char: 'w', description: 'until Ctrl-C' }),
+    watch: Flags.boolean({ char: 'w', description: 'until Ctrl-C', default: false }),
     rate: Flags.integer({ description: 'requests a second (default: as fast as answers come; with --watch 20)', min: 1, max: 100_000, helpValue: 'R' }),
     concurrency: Flags.integer({ description: 'requests under way at a time', default: 4, min: 1, max: 1000, helpValue: 'C' }),
     header: Flags.string({ char: 'H', description: 'a request header', multiple: true, multipleNonGreedy: true, helpValue: "'k: v'" }),
-    'allow-errors': Flags.boolean({ description: 'errors are counted but do not fail the probe' }),
+    'allow-errors': Flags.boolean({ description: 'errors are counted but do not fail the probe', default: false }),
   };
 
   async run(): Promise<void> {

@@ -28,7 +28,7 @@ export default class Shift extends BaseCommand {
     app: appFlag,
     message: messageFlag,
     'if-revision': ifRevisionFlag,
-    force: Flags.boolean({ description: 'although a version is not ready' }),
+    force: Flags.boolean({ description: 'although a version is not ready', default: false }),
     'dry-run': dryRunFlag,
   };
 

@@ -13,7 +13,7 @@ export default class Start extends BaseCommand {
     'Functions run as plain processes with your rights. Both ports listen on 127.0.0.1 only.';
   static override examples = ['<%= config.bin %> start', '<%= config.bin %> start -d --fn-port 9080 --gateway-port 9082'];
   static override flags = {
-    detach: Flags.boolean({ char: 'd', description: 'leave it running in the background' }),
+    detach: Flags.boolean({ char: 'd', description: 'leave it running in the background', default: false }),
     'fn-port': fnPortFlag,
     'gateway-port': gatewayPortFlag,
   };

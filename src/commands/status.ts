@@ -14,7 +14,7 @@ export default class Status extends BaseCommand {
   static override description = 'In an app folder that app, elsewhere all apps. Requests, errors and p95 count since the server started.';
   static override examples = ['<%= config.bin %> status', '<%= config.bin %> status cart -w', '<%= config.bin %> status --json'];
   static override args = { function: Args.string({ description: 'only this function' }) };
-  static override flags = { app: appFlag, watch: Flags.boolean({ char: 'w', description: 'show it anew every second until Ctrl-C' }) };
+  static override flags = { app: appFlag, watch: Flags.boolean({ char: 'w', description: 'show it anew every second until Ctrl-C', default: false }) };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Status);

@@ -19,7 +19,7 @@ export default class Undo extends BaseCommand {
     to: Flags.integer({ description: 'restore the state right after change N', helpValue: 'N', min: 1 }),
     message: messageFlag,
     'if-revision': ifRevisionFlag,
-    force: Flags.boolean({ description: 'although a version is not ready' }),
+    force: Flags.boolean({ description: 'although a version is not ready', default: false }),
     'dry-run': dryRunFlag,
   };
 

@@ -29,6 +29,11 @@ export function stateDir(env: NodeJS.ProcessEnv = process.env): string {
   return dir;
 }
 
+/** The file by which a server holds the state folder; it goes last when the server ends. */
+export function lockFile(dir: string): string {
+  return join(dir, 'server.pid');
+}
+
 /** The control socket's path inside the state folder. */
 export function controlSocket(dir: string): string {
   return join(dir, 'control.sock');

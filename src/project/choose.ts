@@ -14,12 +14,18 @@ export function chooseVersions(
   all: boolean,
 ): { versions: VersionFolder[]; named: boolean } {
   if (all && selectors.length > 0) {
-    throw new FnmeshError('usage', `--all and ${selectors.join(' ')} contradict each other`, { try: 'fnmesh deploy --all' });
+    throw new FnmeshError('usage', `--all and ${selectors.join(' ')} contradict each other`, {
+      try: 'fnmesh deploy --all',
+    });
   }
   if (project.functions.length === 0) {
-    throw new FnmeshError('not_found', `${project.root} has an app.yaml but no function: no folder with a func.yaml`, {
-      try: 'fnmesh add price',
-    });
+    throw new FnmeshError(
+      'not_found',
+      `${project.root} has an app.yaml but no function: no folder with a func.yaml`,
+      {
+        try: 'fnmesh add price',
+      },
+    );
   }
   if (selectors.length > 0) return { versions: selectVersions(project, selectors), named: true };
   if (all) return { versions: project.functions.flatMap(({ versions }) => versions), named: false };

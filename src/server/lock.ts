@@ -1,10 +1,8 @@
 // At most one server per state folder.
 import { execFileSync } from 'node:child_process';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { lockFile } from '../control/home.js';
 import { FnmeshError } from '../errors.js';
-
-const NAME = 'server.pid';
 
 /**
  * Takes the state folder for this process; a lock that an ended process left is replaced. The returned function
@@ -12,8 +10,8 @@ const NAME = 'server.pid';
  * @throws FnmeshError `conflict` naming the process that has it.
  */
 export function lockState(dir: string): () => void {
-  const lock = join(dir, NAME);
-  const mine = join(dir, `${NAME}.${process.pid}`);
+  const lock = lockFile(dir);
+  const mine = `${lock}.${process.pid}`;
   const text = `${process.pid} ${startOf(process.pid) ?? ''}\n`;
   writeFileSync(mine, text, { mode: 0o600 });
   try {

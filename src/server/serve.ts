@@ -1,5 +1,5 @@
 // The embedded server put together: state, functions, the two ports and the control socket.
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { controlSocket } from '../control/home.js';
 import { DEFAULT_FN_PORT, DEFAULT_GATEWAY_PORT } from '../control/ports.js';
 import { PROTOCOL, type FunctionState, type ServerInfo } from '../control/protocol.js';
@@ -34,6 +34,7 @@ export type Serving = {
 export async function serve({ home, ports }: { home: string; ports: Ports }): Promise<Serving> {
   const env = process.env;
   const limits = limitsFrom(env);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   const unlock = lockState(home);
   try {
     const state = await State.open(home);
