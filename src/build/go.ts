@@ -80,7 +80,8 @@ async function buildGo(version: VersionFolder, into: string, go: Settings): Prom
     await run('go', compile, { cwd: version.dir, env });
   } catch (error) {
     // go.sum or go.mod lag behind the imports; Fn's own builder tidies before each build.
-    const lags = /missing go\.sum entry|updates to go\.(mod|sum) needed|no required module provides|but not required/;
+    const lags =
+      /missing go\.sum entry|updates to go\.(mod|sum) needed|no required module provides|but not required/;
     if (workspace !== null || !lags.test(messageOf(error))) throw error;
     await buildTidied(version, into, compile, env);
   }

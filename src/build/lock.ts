@@ -66,7 +66,8 @@ function keep(path: string, owner: string): Release {
   };
 }
 
-function abandoned(path: string): boolean {
+/** Whether the lock's process is gone. */
+export function abandoned(path: string): boolean {
   const pid = Number(read(path)?.split(' ')[0]);
   // An empty file is one that is being written just now.
   if (!Number.isInteger(pid) || pid <= 0) return false;

@@ -22,18 +22,23 @@ export async function buildOnce(
   const started = Date.now();
   const label = `${version.function}/${version.version}`;
   const hash = force ? forcedHash(inputs) : currentHash(buildsDir, inputs);
-  const there = readMarker(buildsDir, hash);
-  if (there !== undefined) {
+  const reused = (): Build | undefined => {
+    const marker = readMarker(buildsDir, hash);
+    if (marker === undefined) return undefined;
     emit({ type: 'build', version: label, state: 'unchanged' });
-    return runnable(buildsDir, there, true, Date.now() - started);
-  }
+    return runnable(buildsDir, marker, true, Date.now() - started);
+  };
+  const there = reused();
+  if (there !== undefined) return there;
   makeBuildsDir(buildsDir);
   const path = join(buildsDir, `${hash}.lock`);
   const release = await lock(path, () => readMarker(buildsDir, hash) !== undefined);
   try {
-    emit({ type: 'build', version: label, state: 'started' });
     // Another fnmesh may have completed it before the lock was free.
-    const marker = readMarker(buildsDir, hash) ?? (await make(version, builder, buildsDir, hash));
+    const meanwhile = reused();
+    if (meanwhile !== undefined) return meanwhile;
+    emit({ type: 'build', version: label, state: 'started' });
+    const marker = await make(version, builder, buildsDir, hash);
     if (force) useForced(buildsDir, inputs, hash);
     const ms = Date.now() - started;
     emit({ type: 'build', version: label, state: 'built', ms });

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { abandoned } from './lock.js';
 
 /** The last file that a build writes. A folder without it was interrupted. */
 export const MARKER = '.fnmesh-build.json';
@@ -77,7 +78,7 @@ export function anyBuildOf(buildsDir: string, language: string): boolean {
 export async function pruneBuilds(buildsDir: string, inUse: Iterable<string>, keep = 3): Promise<string[]> {
   const used = new Set([...inUse].map((hash) => hash.slice(0, 12)));
   const entries = readdirSync(buildsDir, { withFileTypes: true });
-  const locked = new Set(entries.flatMap(({ name }) => (name.endsWith('.lock') ? [name.slice(0, -5)] : [])));
+  const locked = new Set(entries.flatMap(({ name }) => (isHeld(buildsDir, name) ? [name.slice(0, -5)] : [])));
   const kept = new Map<string, number>();
   const removed: string[] = [];
   const folders = entries.filter((entry) => entry.isDirectory() && !locked.has(entry.name));
@@ -92,9 +93,14 @@ export async function pruneBuilds(buildsDir: string, inUse: Iterable<string>, ke
     // The marker first: half a removal must not look like a build.
     await rm(join(buildsDir, hash, MARKER), { force: true });
     await rm(join(buildsDir, hash), { recursive: true, force: true });
+    await rm(join(buildsDir, `${hash}.lock`), { force: true });
     removed.push(hash);
   }
   return removed;
+}
+
+function isHeld(buildsDir: string, name: string): boolean {
+  return name.endsWith('.lock') && !abandoned(join(buildsDir, name));
 }
 
 function newestFirst(buildsDir: string, hashes: string[]): { hash: string; marker: Marker | undefined }[] {
