@@ -8,7 +8,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const OVERHEAD = 120;
 
 /** A line to be kept; its number and time are given to it. */
-export type NewLine = Omit<LogLine, 'seq' | 'at'>;
+type NewLine = Omit<LogLine, 'seq' | 'at'>;
 
 /** The lines of all functions. */
 export interface Logs {

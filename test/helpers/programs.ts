@@ -9,7 +9,7 @@ import type { BuildRegistration } from '../../src/control/protocol.js';
 /** The image of the reference function. */
 export const CONTRACT_IMAGE = 'fnmesh.local/contract/func:0123456789ab';
 /** Folder of the fixture functions. */
-export const FIXTURES = fileURLToPath(new URL('../fixtures/functions/', import.meta.url));
+const FIXTURES = fileURLToPath(new URL('../fixtures/functions/', import.meta.url));
 
 /** Whether Go is there, for tests to be skipped by name; in CI it has to be. */
 export const hasGo = process.env.CI !== undefined || spawnSync('go', ['version']).status === 0;
