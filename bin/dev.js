@@ -3,7 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-execFileSync(process.execPath, [fileURLToPath(new URL('./prepare.js', import.meta.url))], { stdio: ['ignore', 'ignore', 'inherit'] });
+execFileSync(process.execPath, [fileURLToPath(new URL('./prepare.js', import.meta.url))], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
 process.env.FNMESH_IGNORE_MANIFEST = '1';
 const { main } = await import('../dist/cli/main.js');
 await main(import.meta.url);

@@ -18,7 +18,9 @@ function newest(path) {
 }
 
 const built = existsSync(manifest) && existsSync(dist) ? statSync(manifest).mtimeMs : 0;
-const sources = ['src', 'package.json', 'tsconfig.json'].map((name) => join(root, name)).filter((path) => existsSync(path));
+const sources = ['src', 'package.json', 'tsconfig.json']
+  .map((name) => join(root, name))
+  .filter((path) => existsSync(path));
 const upToDate = built > Math.max(...sources.map(newest));
 
 if (!upToDate && existsSync(compiler)) {
@@ -26,7 +28,10 @@ if (!upToDate && existsSync(compiler)) {
   const fresh = `${dist}.${process.pid}`;
   const old = `${dist}.${process.pid}.old`;
   try {
-    execFileSync(process.execPath, [compiler, '-p', root, '--outDir', fresh], { stdio: 'inherit', cwd: root });
+    execFileSync(process.execPath, [compiler, '-p', root, '--outDir', fresh], {
+      stdio: 'inherit',
+      cwd: root,
+    });
     if (existsSync(dist)) renameSync(dist, old);
     renameSync(fresh, dist);
     rmSync(manifest, { force: true });

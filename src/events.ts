@@ -7,7 +7,12 @@ export type FnmeshEvent =
   /** A version's build started, ended or was not needed. `ms` is wall time in milliseconds. */
   | { type: 'build'; version: string; state: 'started' | 'built' | 'unchanged' | 'failed'; ms?: number }
   /** A version's deploy through the Fn API. */
-  | { type: 'deploy'; version: string; state: 'started' | 'created' | 'updated' | 'unchanged' | 'failed'; ms?: number }
+  | {
+      type: 'deploy';
+      version: string;
+      state: 'started' | 'created' | 'updated' | 'unchanged' | 'failed';
+      ms?: number;
+    }
   /** The embedded server was started because it was needed. */
   | { type: 'server'; state: 'starting' | 'started'; text: string }
   /** How far a probe is: requests sent, of how many (absent when time-bound), and observed counts per version. */

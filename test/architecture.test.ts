@@ -10,7 +10,23 @@ const SRC = resolve(import.meta.dirname, '../src');
  * Arrows only point down; an entry such as `cli/views` is a folder of its own.
  */
 const MAY_IMPORT: Record<string, string[]> = {
-  commands: ['cli', 'cli/views', 'compose.ts', 'scaffold', 'deploy', 'traffic', 'inspect', 'demo', 'project', 'control', 'routing', 'router', 'server', 'fn', 'process'],
+  commands: [
+    'cli',
+    'cli/views',
+    'compose.ts',
+    'scaffold',
+    'deploy',
+    'traffic',
+    'inspect',
+    'demo',
+    'project',
+    'control',
+    'routing',
+    'router',
+    'server',
+    'fn',
+    'process',
+  ],
   cli: ['cli/views', 'routing', 'project', 'scaffold'],
   'cli/views': ['cli', 'scaffold', 'deploy', 'traffic', 'inspect', 'routing', 'router', 'control', 'build'],
   'compose.ts': ['fn', 'router', 'control', 'deploy', 'build', 'project', 'inspect', 'traffic', 'routing'],
@@ -43,7 +59,9 @@ const ONLY_IN: Record<string, string[]> = {
 
 type Import = { from: string; to: string; typeOnly: boolean; dynamic: boolean };
 
-const files = (readdirSync(SRC, { recursive: true }) as string[]).filter((file) => file.endsWith('.ts')).sort();
+const files = (readdirSync(SRC, { recursive: true }) as string[])
+  .filter((file) => file.endsWith('.ts'))
+  .sort();
 
 /** The imports of a file: `to` is a path inside src, or a package's name. */
 function importsOf(file: string): Import[] {
@@ -94,22 +112,38 @@ describe('architecture', () => {
   });
 
   test('the pure domain imports only types from the router port', () => {
-    const wrong = internal.filter(({ from, to, typeOnly }) => unitOf(from) === 'routing' && unitOf(to) !== 'routing' && !typeOnly && to !== 'errors.ts');
+    const wrong = internal.filter(
+      ({ from, to, typeOnly }) =>
+        unitOf(from) === 'routing' && unitOf(to) !== 'routing' && !typeOnly && to !== 'errors.ts',
+    );
     expect(wrong).toEqual([]);
   });
 
   test('each dependency is imported where it belongs', () => {
     const wrong = all
       .filter(({ to }) => Object.hasOwn(ONLY_IN, packageOf(to)))
-      .filter(({ from, to, typeOnly }) => !typeOnly && !ONLY_IN[packageOf(to)]!.some((place) => from === place || (place.endsWith('/') && from.startsWith(place))))
+      .filter(
+        ({ from, to, typeOnly }) =>
+          !typeOnly &&
+          !ONLY_IN[packageOf(to)]!.some(
+            (place) => from === place || (place.endsWith('/') && from.startsWith(place)),
+          ),
+      )
       .map(({ from, to }) => `${from} → ${to}`);
     expect(wrong).toEqual([]);
   });
 
   test('every package that is imported is a dependency', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as { dependencies: Record<string, string> };
+    const { dependencies } = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
     const builtin = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
-    const packages = new Set(all.map(({ to }) => to).filter((to) => !to.endsWith('.ts') && !builtin.has(to)).map(packageOf));
+    const packages = new Set(
+      all
+        .map(({ to }) => to)
+        .filter((to) => !to.endsWith('.ts') && !builtin.has(to))
+        .map(packageOf),
+    );
     expect([...packages].filter((name) => !(name in dependencies))).toEqual([]);
   });
 
@@ -117,7 +151,9 @@ describe('architecture', () => {
     const talk = /process\.(stdout|stdin|exitCode)|\bisTTY\b|console\./;
     const wrong = files
       .filter((file) => !file.startsWith('cli/') && file !== 'server/main.ts')
-      .filter((file) => talk.test(readFileSync(join(SRC, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')));
+      .filter((file) =>
+        talk.test(readFileSync(join(SRC, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')),
+      );
     expect(wrong).toEqual([]);
   });
 
@@ -128,5 +164,8 @@ describe('architecture', () => {
 });
 
 function packageOf(target: string): string {
-  return target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+  return target
+    .split('/')
+    .slice(0, target.startsWith('@') ? 2 : 1)
+    .join('/');
 }

@@ -9,17 +9,39 @@ type Manifest = {
       summary: string;
       examples?: string[];
       aliases: string[];
-      flags: Record<string, { name: string; char?: string; type: string; helpValue?: string; helpGroup?: string }>;
+      flags: Record<
+        string,
+        { name: string; char?: string; type: string; helpValue?: string; helpGroup?: string }
+      >;
     }
   >;
 };
 
 const README = resolve(import.meta.dirname, '../README.md');
-const { commands } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../oclif.manifest.json'), 'utf8')) as Manifest;
+const { commands } = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../oclif.manifest.json'), 'utf8'),
+) as Manifest;
 const ids = Object.keys(commands).sort();
 
 /** The order in which one meets them. */
-const ORDER = ['init', 'add', 'deploy', 'shift', 'undo', 'history', 'probe', 'status', 'call', 'logs', 'destroy', 'wire', 'start', 'stop', 'doctor', 'demo'];
+const ORDER = [
+  'init',
+  'add',
+  'deploy',
+  'shift',
+  'undo',
+  'history',
+  'probe',
+  'status',
+  'call',
+  'logs',
+  'destroy',
+  'wire',
+  'start',
+  'stop',
+  'doctor',
+  'demo',
+];
 
 function commandTable(): string {
   const rows = ORDER.map((id) => {
@@ -33,12 +55,17 @@ function commandTable(): string {
 }
 
 test('every command stands in the table', () => {
-  expect([...ORDER].sort()).toEqual(ids.filter((id) => !ids.some((other) => commands[other]!.aliases.includes(id))));
+  expect([...ORDER].sort()).toEqual(
+    ids.filter((id) => !ids.some((other) => commands[other]!.aliases.includes(id))),
+  );
 });
 
 test('the command table is what the code says (UPDATE_README=1 writes it)', () => {
   const text = readFileSync(README, 'utf8');
-  const wanted = text.replace(/<!-- commands -->[\s\S]*<!-- \/commands -->/, `<!-- commands -->\n\n${commandTable()}\n\n<!-- /commands -->`);
+  const wanted = text.replace(
+    /<!-- commands -->[\s\S]*<!-- \/commands -->/,
+    `<!-- commands -->\n\n${commandTable()}\n\n<!-- /commands -->`,
+  );
   if (process.env['UPDATE_README']) writeFileSync(README, wanted);
   else expect(text).toBe(wanted);
 });

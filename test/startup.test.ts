@@ -17,9 +17,12 @@ function closure(file: string, seen = new Set<string>(), packages = new Set<stri
   if (seen.has(file)) return packages;
   seen.add(file);
   const text = readFileSync(file, 'utf8');
-  for (const [, type, target] of text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gms)) {
+  for (const [, type, target] of text.matchAll(
+    /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gms,
+  )) {
     if (type) continue;
-    if (target!.startsWith('.')) closure(resolve(dirname(file), target!.replace(/\.js$/, '.ts')), seen, packages);
+    if (target!.startsWith('.'))
+      closure(resolve(dirname(file), target!.replace(/\.js$/, '.ts')), seen, packages);
     else packages.add(target!);
   }
   return packages;
@@ -39,7 +42,9 @@ test.each(LIGHT_COMMANDS)('loading %s does not load yaml', (name) => {
 
 test('the server loads nothing that only the command line needs', () => {
   const loaded = [...closure(join(SRC, 'server', 'main.ts'))];
-  expect(loaded.filter((each) => ['execa', 'inquirer', 'simple-git', 'zod', 'yaml', '@oclif/core'].includes(each))).toEqual([]);
+  expect(
+    loaded.filter((each) => ['execa', 'inquirer', 'simple-git', 'zod', 'yaml', '@oclif/core'].includes(each)),
+  ).toEqual([]);
 });
 
 test('--version is answered where there is no dist to load', () => {
@@ -48,7 +53,9 @@ test('--version is answered where there is no dist to load', () => {
     mkdirSync(join(folder, 'bin'));
     cpSync(BIN, join(folder, 'bin', 'run.js'));
     cpSync(resolve(import.meta.dirname, '../package.json'), join(folder, 'package.json'));
-    const answer = execFileSync(process.execPath, [join(folder, 'bin', 'run.js'), '--version'], { encoding: 'utf8' });
+    const answer = execFileSync(process.execPath, [join(folder, 'bin', 'run.js'), '--version'], {
+      encoding: 'utf8',
+    });
     expect(answer).toMatch(/^fnmesh\/\d+\.\d+\.\d+ /);
   } finally {
     rmSync(folder, { recursive: true });

@@ -11,7 +11,6 @@ export async function appName(flag: string | undefined, emit: Emit): Promise<str
   return (await readAppName(process.cwd(), emit)).name;
 }
 
-
 /** The app that `status` is about: `--app`, else the folder's, else undefined for all. */
 export async function statusApp(flag: string | undefined, emit: Emit): Promise<string | undefined> {
   try {

@@ -10,9 +10,13 @@ const hook: Hook<'command_not_found'> = ({ config, id }) => {
   const close = nearest(word, known);
   const hint = close.length > 0 ? `fnmesh ${close[0]}` : 'fnmesh --help';
   report(
-    new FnmeshError('usage', `fnmesh has no command '${word}'${close.length > 0 ? `; did you mean ${close.join(' or ')}?` : ''}`, {
-      try: hint,
-    }),
+    new FnmeshError(
+      'usage',
+      `fnmesh has no command '${word}'${close.length > 0 ? `; did you mean ${close.join(' or ')}?` : ''}`,
+      {
+        try: hint,
+      },
+    ),
     process.argv.includes('--json'),
     id,
   );

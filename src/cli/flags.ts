@@ -2,13 +2,24 @@
 import { Flags } from '@oclif/core';
 
 /** Names the app where one does not stand in its folder. */
-export const appFlag = Flags.string({ description: "the app's name, where you do not stand in its folder", helpValue: 'NAME' });
+export const appFlag = Flags.string({
+  description: "the app's name, where you do not stand in its folder",
+  helpValue: 'NAME',
+});
 /** Prints the plan and changes nothing. */
 export const dryRunFlag = Flags.boolean({ description: 'print the plan and change nothing', default: false });
 /** Kept in the history. */
-export const messageFlag = Flags.string({ char: 'm', description: 'why, kept in the history', helpValue: 'TEXT' });
+export const messageFlag = Flags.string({
+  char: 'm',
+  description: 'why, kept in the history',
+  helpValue: 'TEXT',
+});
 /** Confirms without a prompt. */
-export const yesFlag = Flags.boolean({ char: 'y', description: 'confirm without being asked', default: false });
+export const yesFlag = Flags.boolean({
+  char: 'y',
+  description: 'confirm without being asked',
+  default: false,
+});
 /** The Fn API's port of a server that is started. */
 export const fnPortFlag = Flags.string({
   description: 'port of the Fn API when the embedded server is started (default 8080, env FNMESH_FN_PORT)',
@@ -16,7 +27,8 @@ export const fnPortFlag = Flags.string({
 });
 /** The gateway's port of a server that is started. */
 export const gatewayPortFlag = Flags.string({
-  description: 'port of the gateway when the embedded server is started (default 8082, env FNMESH_GATEWAY_PORT)',
+  description:
+    'port of the gateway when the embedded server is started (default 8082, env FNMESH_GATEWAY_PORT)',
   helpValue: 'PORT',
 });
 /** Refuses the change when someone else changed something first. */

@@ -11,7 +11,9 @@ export function parseHeaders(flags: readonly string[] = []): [name: string, valu
     const name = flag.slice(0, Math.max(colon, 0));
     const value = flag.slice(colon + 1).trim();
     if (!NAME.test(name) || !VALUE.test(value)) {
-      throw new FnmeshError('usage', `'${flag}' is no header: write -H 'Name: value'`, { try: "-H 'Accept: text/plain'" });
+      throw new FnmeshError('usage', `'${flag}' is no header: write -H 'Name: value'`, {
+        try: "-H 'Accept: text/plain'",
+      });
     }
     return [name, value];
   });

@@ -1,7 +1,7 @@
 import { FnmeshError } from '../errors.js';
 
 /** Whether someone is there to answer: both ends are terminals and this is no CI run. */
-export function canPrompt(): boolean {
+function canPrompt(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY && !process.env['CI'];
 }
 
@@ -9,11 +9,17 @@ export function canPrompt(): boolean {
  * Asks for a line of text.
  * @throws FnmeshError `usage` naming `instead` where nobody can answer, `interrupted` on Ctrl-C.
  */
-export async function ask(question: string, instead: string, validate: (answer: string) => string | true): Promise<string> {
+export async function ask(
+  question: string,
+  instead: string,
+  validate: (answer: string) => string | true,
+): Promise<string> {
   if (!canPrompt()) throw new FnmeshError('usage', `${question}: nobody can answer here`, { try: instead });
   const { default: inquirer } = await import('inquirer');
   const prompt = inquirer.createPromptModule({ output: process.stderr });
-  const { answer } = await prompt<{ answer: string }>([{ type: 'input', name: 'answer', message: question, validate }]);
+  const { answer } = await prompt<{ answer: string }>([
+    { type: 'input', name: 'answer', message: question, validate },
+  ]);
   return answer;
 }
 
@@ -23,9 +29,12 @@ export async function ask(question: string, instead: string, validate: (answer: 
  */
 export async function confirm(question: string, yes: boolean, commandLine: string): Promise<boolean> {
   if (yes) return true;
-  if (!canPrompt()) throw new FnmeshError('usage', `${question} Nobody can answer here.`, { try: `${commandLine} --yes` });
+  if (!canPrompt())
+    throw new FnmeshError('usage', `${question} Nobody can answer here.`, { try: `${commandLine} --yes` });
   const { default: inquirer } = await import('inquirer');
   const prompt = inquirer.createPromptModule({ output: process.stderr });
-  const { answer } = await prompt<{ answer: boolean }>([{ type: 'confirm', name: 'answer', message: question, default: false }]);
+  const { answer } = await prompt<{ answer: boolean }>([
+    { type: 'confirm', name: 'answer', message: question, default: false },
+  ]);
   return answer;
 }

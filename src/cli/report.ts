@@ -21,7 +21,9 @@ export function report(thrown: unknown, json: boolean, command: string): void {
     process.stdout.write(`${JSON.stringify(errorEnvelope(command, known ?? error), null, 2)}\n`);
     return;
   }
-  const lines = [`${paint('red', 'error', process.stderr)}: ${known ? known.message : `this is a bug in fnmesh: ${messageOf(thrown)}`}`];
+  const lines = [
+    `${paint('red', 'error', process.stderr)}: ${known ? known.message : `this is a bug in fnmesh: ${messageOf(thrown)}`}`,
+  ];
   if (known?.try) lines.push(`  try: ${known.try}`);
   if (process.env['DEBUG']) lines.push(stackOf(thrown));
   else if (!known) lines.push('  try: the same with DEBUG=1, and report what it prints');
@@ -34,7 +36,10 @@ function asFnmeshError(error: OclifError): FnmeshError | null {
   if (isPromptExit(error)) return new FnmeshError('interrupted', 'stopped, nothing was changed');
   if (error?.oclif === undefined) return null;
   const [first = '', ...rest] = error.message.replace(/\nSee more help with --help$/, '').split('\n');
-  return new FnmeshError('usage', [first, ...rest].join('\n').trimEnd(), { try: `${commandLine()} --help`, cause: error });
+  return new FnmeshError('usage', [first, ...rest].join('\n').trimEnd(), {
+    try: `${commandLine()} --help`,
+    cause: error,
+  });
 }
 
 /** inquirer rejects with this when the user presses Ctrl-C. */
@@ -49,6 +54,7 @@ function commandLine(): string {
 
 function stackOf(thrown: unknown): string {
   const lines: string[] = [];
-  for (let each: unknown = thrown; each instanceof Error; each = each.cause) lines.push(each.stack ?? each.message);
+  for (let each: unknown = thrown; each instanceof Error; each = each.cause)
+    lines.push(each.stack ?? each.message);
   return lines.join('\ncaused by: ');
 }

@@ -16,14 +16,21 @@ export function functionWord(table: RouteTable, word: string | undefined, comman
   const line = (fn: string): string => `fnmesh ${command} ${fn}`;
   const [name, version, ...more] = word === undefined ? [undefined] : word.split('/');
   if (more.length > 0 || name === '' || version === '') {
-    throw new FnmeshError('usage', `'${word}' is no function or version: write FN or FN/v2`, { try: line(names[0] ?? 'FN') });
+    throw new FnmeshError('usage', `'${word}' is no function or version: write FN or FN/v2`, {
+      try: line(names[0] ?? 'FN'),
+    });
   }
   if (name !== undefined && version === undefined && isVersionName(name)) {
-    return { function: resolveFunctions(table.app, names, null, (fn) => line(`${fn}/${name}`))[0]!, version: name };
+    return {
+      function: resolveFunctions(table.app, names, null, (fn) => line(`${fn}/${name}`))[0]!,
+      version: name,
+    };
   }
   const matched = resolveFunctions(table.app, names, name ?? null, line);
   if (matched.length > 1) {
-    throw new FnmeshError('usage', `'${word}' matches ${matched.join(', ')}: name one`, { try: line(matched[0]!) });
+    throw new FnmeshError('usage', `'${word}' matches ${matched.join(', ')}: name one`, {
+      try: line(matched[0]!),
+    });
   }
   return { function: matched[0]!, version };
 }
@@ -33,15 +40,23 @@ export function functionWord(table: RouteTable, word: string | undefined, comman
  * to the plan, which knows what is deployed without a route.
  * @throws FnmeshError `usage` for neither or both.
  */
-export function destroyTarget(table: RouteTable, word: string | undefined, all: boolean): { function?: string; version?: string } {
+export function destroyTarget(
+  table: RouteTable,
+  word: string | undefined,
+  all: boolean,
+): { function?: string; version?: string } {
   if (all === (word !== undefined)) {
-    throw new FnmeshError('usage', all ? `--all and ${word} contradict each other` : 'say what to remove', { try: 'fnmesh destroy --all --dry-run' });
+    throw new FnmeshError('usage', all ? `--all and ${word} contradict each other` : 'say what to remove', {
+      try: 'fnmesh destroy --all --dry-run',
+    });
   }
   if (word === undefined) return {};
   if (isVersionName(word)) return { function: functionWord(table, word, 'destroy').function, version: word };
   const [name = '', version, ...more] = word.split('/');
   if (name === '' || version === '' || more.length > 0) {
-    throw new FnmeshError('usage', `'${word}' is no function or version: write FN or FN/v2`, { try: 'fnmesh destroy --all --dry-run' });
+    throw new FnmeshError('usage', `'${word}' is no function or version: write FN or FN/v2`, {
+      try: 'fnmesh destroy --all --dry-run',
+    });
   }
   return { function: name, ...(version === undefined ? {} : { version }) };
 }

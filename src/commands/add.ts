@@ -16,7 +16,9 @@ export default class Add extends BaseCommand {
     '<%= config.bin %> add price --runtime node',
     '<%= config.bin %> add v4 --template ../starter --dry-run',
   ];
-  static override args = { target: Args.string({ description: 'v3, FN/v3, or the name of a new function', required: true }) };
+  static override args = {
+    target: Args.string({ description: 'v3, FN/v3, or the name of a new function', required: true }),
+  };
   static override flags = {
     from: Flags.string({ description: 'the version to copy (default: the newest)', helpValue: 'v2' }),
     runtime: runtimeFlag,

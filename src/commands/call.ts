@@ -18,12 +18,24 @@ export default class Call extends BaseCommand {
     '<%= config.bin %> call v2 -d \'{"name":"Ada"}\'',
     '<%= config.bin %> call cart/v2 -X PUT -d @order.json -H "Content-Type: application/json" -i',
   ];
-  static override args = { function: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }) };
+  static override args = {
+    function: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }),
+  };
   static override flags = {
     app: appFlag,
     data: Flags.string({ char: 'd', description: 'the body; @FILE reads a file', helpValue: 'TEXT' }),
-    method: Flags.string({ char: 'X', description: 'the method (default GET, with -d POST)', helpValue: 'METHOD' }),
-    header: Flags.string({ char: 'H', description: 'a request header', multiple: true, multipleNonGreedy: true, helpValue: "'k: v'" }),
+    method: Flags.string({
+      char: 'X',
+      description: 'the method (default GET, with -d POST)',
+      helpValue: 'METHOD',
+    }),
+    header: Flags.string({
+      char: 'H',
+      description: 'a request header',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: "'k: v'",
+    }),
     query: Flags.string({ description: 'the query, without ?', helpValue: 'k=v&…' }),
     include: Flags.boolean({ char: 'i', description: 'print status and headers too', default: false }),
   };
@@ -45,7 +57,8 @@ export default class Call extends BaseCommand {
         headers,
         body,
       });
-      if (this.json || result.encoding === 'utf8') this.done(result, () => callView(result, flags.include), result.status < 400);
+      if (this.json || result.encoding === 'utf8')
+        this.done(result, () => callView(result, flags.include), result.status < 400);
       else this.raw(Buffer.from(result.body, 'base64'), result.status < 400);
     } finally {
       client.close();

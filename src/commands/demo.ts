@@ -11,7 +11,10 @@ export default class Demo extends BaseCommand {
     'if every observed share is right. Go functions where `go` is found, otherwise Node functions.';
   static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --keep'];
   static override flags = {
-    keep: Flags.boolean({ description: 'leave the app folder and the embedded server for you to play with', default: false }),
+    keep: Flags.boolean({
+      description: 'leave the app folder and the embedded server for you to play with',
+      default: false,
+    }),
   };
 
   async run(): Promise<void> {
@@ -27,9 +30,16 @@ export default class Demo extends BaseCommand {
     });
     const total = result.steps.reduce((sum, { ms }) => sum + ms, 0);
     this.done(result, () => {
-      const lines = [`\nEvery observed share was right: ${result.steps.length} commands in ${seconds(total)}.`];
+      const lines = [
+        `\nEvery observed share was right: ${result.steps.length} commands in ${seconds(total)}.`,
+      ];
       if (result.kept) {
-        lines.push(`Kept. To go on:`, `  cd ${result.kept.folder}`, `  export FNMESH_HOME=${result.kept.home}`, '  fnmesh status');
+        lines.push(
+          `Kept. To go on:`,
+          `  cd ${result.kept.folder}`,
+          `  export FNMESH_HOME=${result.kept.home}`,
+          '  fnmesh status',
+        );
       }
       return lines.join('\n');
     });

@@ -18,11 +18,21 @@ export default class Deploy extends BaseCommand {
     '<%= config.bin %> deploy cart/v2 price/v2',
     '<%= config.bin %> deploy --all --dry-run',
   ];
-  static override args = { targets: Args.string({ description: "FN, FN/v2, 'FN*', or v2 in an app of one function", multiple: true }) };
+  static override args = {
+    targets: Args.string({
+      description: "FN, FN/v2, 'FN*', or v2 in an app of one function",
+      multiple: true,
+    }),
+  };
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'every version of the app', default: false }),
     force: Flags.boolean({ description: 'build although nothing changed', default: false }),
-    jobs: Flags.integer({ char: 'j', description: 'how many builds at a time (default: one per core)', min: 1, helpValue: 'N' }),
+    jobs: Flags.integer({
+      char: 'j',
+      description: 'how many builds at a time (default: one per core)',
+      min: 1,
+      helpValue: 'N',
+    }),
     message: messageFlag,
     'fn-port': fnPortFlag,
     'gateway-port': gatewayPortFlag,
@@ -48,9 +58,18 @@ export default class Deploy extends BaseCommand {
     };
     if (flags['dry-run']) {
       const target = await connectIfRunning(this.emit);
-      const ports = { fn: target?.fn ?? null, router: target?.router ?? null, images: plannedImages(), emit: this.emit };
+      const ports = {
+        fn: target?.fn ?? null,
+        router: target?.router ?? null,
+        images: plannedImages(),
+        emit: this.emit,
+      };
       const plan = await planDeploy(request, ports);
-      return this.done(plan, () => deployView(plan, true, target?.server.gatewayUrl ?? null), plan.failed === 0);
+      return this.done(
+        plan,
+        () => deployView(plan, true, target?.server.gatewayUrl ?? null),
+        plan.failed === 0,
+      );
     }
     const target = await connectOrStart(askedPorts(flags), this.emit);
     const result = await deploy(request, { ...target, emit: this.emit });

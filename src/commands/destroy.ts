@@ -16,11 +16,21 @@ export default class Destroy extends BaseCommand {
   static override description =
     'Shows what would go and asks. A single version must have no traffic. For a function or --all the route goes first,\n' +
     'calls under way are answered, then the versions go. The folder and the history stay.';
-  static override examples = ['<%= config.bin %> destroy cart/v1', '<%= config.bin %> destroy cart --yes', '<%= config.bin %> destroy --all --dry-run'];
-  static override args = { target: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }) };
+  static override examples = [
+    '<%= config.bin %> destroy cart/v1',
+    '<%= config.bin %> destroy cart --yes',
+    '<%= config.bin %> destroy --all --dry-run',
+  ];
+  static override args = {
+    target: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }),
+  };
   static override flags = {
     app: appFlag,
-    all: Flags.boolean({ char: 'a', description: 'everything that fnmesh deployed in the app', default: false }),
+    all: Flags.boolean({
+      char: 'a',
+      description: 'everything that fnmesh deployed in the app',
+      default: false,
+    }),
     yes: yesFlag,
     message: messageFlag,
     'dry-run': dryRunFlag,
@@ -37,8 +47,13 @@ export default class Destroy extends BaseCommand {
     if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
     if (!flags.yes) this.emit({ type: 'note', text: destroyPlanView(plan) });
     const line = `fnmesh destroy ${args.target ?? '--all'}`;
-    if (!(await confirm('Remove this?', flags.yes, line))) return this.done({ app, removed: [] }, () => 'nothing was removed');
-    const reason = { verb: 'destroy' as const, by: whoAmI(), ...(flags.message === undefined ? {} : { message: flags.message }) };
+    if (!(await confirm('Remove this?', flags.yes, line)))
+      return this.done({ app, removed: [] }, () => 'nothing was removed');
+    const reason = {
+      verb: 'destroy' as const,
+      by: whoAmI(),
+      ...(flags.message === undefined ? {} : { message: flags.message }),
+    };
     const result = await applyDestroy(plan, target, reason, DRAIN_MS);
     this.done(result, () => destroyView(result));
   }

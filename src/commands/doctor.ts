@@ -17,6 +17,10 @@ export default class Doctor extends BaseCommand {
       fn: ports.fnPort ?? DEFAULT_FN_PORT,
       gateway: ports.gatewayPort ?? DEFAULT_GATEWAY_PORT,
     });
-    this.done(result, () => doctorView(result), result.checks.every(({ state }) => state !== 'fail'));
+    this.done(
+      result,
+      () => doctorView(result),
+      result.checks.every(({ state }) => state !== 'fail'),
+    );
   }
 }

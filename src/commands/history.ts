@@ -10,7 +10,11 @@ import { routeOf } from '../inspect/route-of.js';
 /** `fnmesh history`: what changed for callers, newest first. */
 export default class History extends BaseCommand {
   static override summary = 'Show what changed for callers: who, when, why, before and after';
-  static override examples = ['<%= config.bin %> history', '<%= config.bin %> history cart -n 5', '<%= config.bin %> history --json'];
+  static override examples = [
+    '<%= config.bin %> history',
+    '<%= config.bin %> history cart -n 5',
+    '<%= config.bin %> history --json',
+  ];
   static override args = { function: Args.string({ description: 'only the changes of this function' }) };
   static override flags = {
     app: appFlag,
@@ -22,7 +26,9 @@ export default class History extends BaseCommand {
     const app = await appName(flags.app, this.emit);
     const { router } = await connect(this.emit);
     const changes = await router.history(app);
-    const known = args.function === undefined || changes.some((change) => change.functions.some((part) => part.function === args.function));
+    const known =
+      args.function === undefined ||
+      changes.some((change) => change.functions.some((part) => part.function === args.function));
     if (!known) routeOf(await router.read(app), args.function!);
     const rows = listHistory(changes, args.function).slice(0, flags.number);
     this.done({ app, changes: rows }, () => historyView(rows));

@@ -19,13 +19,27 @@ export default class Init extends BaseCommand {
     '<%= config.bin %> init shop --function cart --function price',
     '<%= config.bin %> init hello-app --template https://example.com/me/function.git#main',
   ];
-  static override args = { name: Args.string({ description: "the app's name and folder; . is the current folder" }) };
+  static override args = {
+    name: Args.string({ description: "the app's name and folder; . is the current folder" }),
+  };
   static override flags = {
     runtime: runtimeFlag,
-    versions: Flags.string({ description: 'versions to make, with commas between them (default v1,v2)', helpValue: 'v1,v2' }),
-    function: Flags.string({ description: 'a function of an app of many; give it again for more', multiple: true, multipleNonGreedy: true, helpValue: 'NAME' }),
+    versions: Flags.string({
+      description: 'versions to make, with commas between them (default v1,v2)',
+      helpValue: 'v1,v2',
+    }),
+    function: Flags.string({
+      description: 'a function of an app of many; give it again for more',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME',
+    }),
     template: templateFlag,
-    git: Flags.boolean({ description: 'make a git repository with a first commit', default: true, allowNo: true }),
+    git: Flags.boolean({
+      description: 'make a git repository with a first commit',
+      default: true,
+      allowNo: true,
+    }),
     'dry-run': dryRunFlag,
   };
 
@@ -50,6 +64,8 @@ export default class Init extends BaseCommand {
     if (flags['dry-run']) return this.done(plan, () => scaffoldPlanView(plan));
     const result = await applyScaffold(plan, this.emit);
     const folder = relative(process.cwd(), plan.root);
-    this.done(result, () => scaffoldView(result, [...(folder ? [`cd ${folder}`] : []), 'fnmesh deploy --all']));
+    this.done(result, () =>
+      scaffoldView(result, [...(folder ? [`cd ${folder}`] : []), 'fnmesh deploy --all']),
+    );
   }
 }

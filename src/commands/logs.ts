@@ -11,13 +11,28 @@ import { readLogs } from '../inspect/logs.js';
 /** `fnmesh logs`: what functions wrote, by call id. */
 export default class Logs extends BaseCommand {
   static override summary = 'Show what functions wrote to stdout and stderr, with the id of the call';
-  static override description = 'The id is the Fn-Call-Id of the answer; - stands for lines before the first call.';
-  static override examples = ['<%= config.bin %> logs', '<%= config.bin %> logs cart/v2 -f', '<%= config.bin %> logs --call 01KB0000000000000000000000'];
-  static override args = { function: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function; default: the whole app' }) };
+  static override description =
+    'The id is the Fn-Call-Id of the answer; - stands for lines before the first call.';
+  static override examples = [
+    '<%= config.bin %> logs',
+    '<%= config.bin %> logs cart/v2 -f',
+    '<%= config.bin %> logs --call 01KB0000000000000000000000',
+  ];
+  static override args = {
+    function: Args.string({
+      description: 'FN, FN/v2, or v2 in an app of one function; default: the whole app',
+    }),
+  };
   static override flags = {
     app: appFlag,
     follow: Flags.boolean({ char: 'f', description: 'go on until Ctrl-C', default: false }),
-    number: Flags.integer({ char: 'n', description: 'how many lines that are there already', default: 100, min: 0, helpValue: 'N' }),
+    number: Flags.integer({
+      char: 'n',
+      description: 'how many lines that are there already',
+      default: 100,
+      min: 0,
+      helpValue: 'N',
+    }),
     call: Flags.string({ description: 'only the lines of this call', helpValue: 'ID' }),
   };
 
@@ -25,7 +40,10 @@ export default class Logs extends BaseCommand {
     const { args, flags } = await this.parse(Logs);
     const app = await appName(flags.app, this.emit);
     const target = await connect(this.emit);
-    const word = args.function === undefined ? undefined : functionWord(await target.router.read(app), args.function, 'logs');
+    const word =
+      args.function === undefined
+        ? undefined
+        : functionWord(await target.router.read(app), args.function, 'logs');
     const stopped = new AbortController();
     process.once('SIGINT', () => stopped.abort());
     const options = { app, of: word, tail: flags.number, follow: flags.follow, call: flags.call };
@@ -36,6 +54,7 @@ export default class Logs extends BaseCommand {
       return this.done({ app, lines: all }, () => '');
     }
     // Followed lines go out as they come: with --json one object a line.
-    for await (const line of lines) this.raw(Buffer.from(`${this.json ? JSON.stringify(line) : logLineView(line)}\n`));
+    for await (const line of lines)
+      this.raw(Buffer.from(`${this.json ? JSON.stringify(line) : logLineView(line)}\n`));
   }
 }

@@ -15,7 +15,8 @@ const DEFAULT_REQUESTS = 100;
 
 /** `fnmesh probe`: the curl loop, counted and judged. */
 export default class Probe extends BaseCommand {
-  static override summary = 'Send requests to a function and compare the shares observed with those asked for';
+  static override summary =
+    'Send requests to a function and compare the shares observed with those asked for';
   static override description =
     'Counts per version, errors and latencies. Exit code 1 when an error occurred, a version at 0 % answered, or the\n' +
     'counts are less likely than 1 in 1000 under the split. Calling a function runs its code.';
@@ -28,13 +29,43 @@ export default class Probe extends BaseCommand {
   static override args = { function: Args.string({ description: 'FN, in an app of many' }) };
   static override flags = {
     app: appFlag,
-    requests: Flags.integer({ char: 'n', description: `how many requests (default ${DEFAULT_REQUESTS})`, min: 1, helpValue: 'N', exclusive: ['for', 'watch'] }),
-    for: Flags.string({ description: 'for how long, such as 10s or 2m', helpValue: 'TIME', exclusive: ['watch'] }),
+    requests: Flags.integer({
+      char: 'n',
+      description: `how many requests (default ${DEFAULT_REQUESTS})`,
+      min: 1,
+      helpValue: 'N',
+      exclusive: ['for', 'watch'],
+    }),
+    for: Flags.string({
+      description: 'for how long, such as 10s or 2m',
+      helpValue: 'TIME',
+      exclusive: ['watch'],
+    }),
     watch: Flags.boolean({ char: 'w', description: 'until Ctrl-C', default: false }),
-    rate: Flags.integer({ description: 'requests a second (default: as fast as answers come; with --watch 20)', min: 1, max: 100_000, helpValue: 'R' }),
-    concurrency: Flags.integer({ description: 'requests under way at a time', default: 4, min: 1, max: 1000, helpValue: 'C' }),
-    header: Flags.string({ char: 'H', description: 'a request header', multiple: true, multipleNonGreedy: true, helpValue: "'k: v'" }),
-    'allow-errors': Flags.boolean({ description: 'errors are counted but do not fail the probe', default: false }),
+    rate: Flags.integer({
+      description: 'requests a second (default: as fast as answers come; with --watch 20)',
+      min: 1,
+      max: 100_000,
+      helpValue: 'R',
+    }),
+    concurrency: Flags.integer({
+      description: 'requests under way at a time',
+      default: 4,
+      min: 1,
+      max: 1000,
+      helpValue: 'C',
+    }),
+    header: Flags.string({
+      char: 'H',
+      description: 'a request header',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: "'k: v'",
+    }),
+    'allow-errors': Flags.boolean({
+      description: 'errors are counted but do not fail the probe',
+      default: false,
+    }),
   };
 
   async run(): Promise<void> {
@@ -48,7 +79,13 @@ export default class Probe extends BaseCommand {
     if (word.version !== undefined) headers.push(['Fnmesh-Version', word.version]);
     const stopped = new AbortController();
     process.once('SIGINT', () => stopped.abort());
-    const port = gatewayProber(routeOf(routes, word.function), router, server.gatewayUrl, headers, flags.concurrency);
+    const port = gatewayProber(
+      routeOf(routes, word.function),
+      router,
+      server.gatewayUrl,
+      headers,
+      flags.concurrency,
+    );
     try {
       const options = {
         function: word.function,

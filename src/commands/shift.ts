@@ -22,7 +22,11 @@ export default class Shift extends BaseCommand {
     "<%= config.bin %> shift 'cart*/v2=10' --dry-run",
   ];
   static override args = {
-    shifts: Args.string({ description: '[FN] VERSION=SHARE …, where SHARE is 50, 12.5, 0.5%, +10, -10 or rest', required: true, multiple: true }),
+    shifts: Args.string({
+      description: '[FN] VERSION=SHARE …, where SHARE is 50, 12.5, 0.5%, +10, -10 or rest',
+      required: true,
+      multiple: true,
+    }),
   };
   static override flags = {
     app: appFlag,
@@ -39,7 +43,11 @@ export default class Shift extends BaseCommand {
     const { router } = await connect(this.emit);
     const plan = planShift(await router.read(app), shifts, { ifRevision: flags['if-revision'] });
     if (flags['dry-run']) return this.done(plan, () => trafficPlanView(plan));
-    const options = { by: whoAmI(), force: flags.force, ...(flags.message === undefined ? {} : { message: flags.message }) };
+    const options = {
+      by: whoAmI(),
+      force: flags.force,
+      ...(flags.message === undefined ? {} : { message: flags.message }),
+    };
     const result = await applyShift(plan, router, options, this.emit);
     this.done(result, () => trafficView(result));
   }

@@ -11,7 +11,10 @@ export default class Start extends BaseCommand {
   static override description =
     'Runs in the foreground until Ctrl-C; -d leaves it running in the background. `fnmesh deploy` starts it by itself.\n' +
     'Functions run as plain processes with your rights. Both ports listen on 127.0.0.1 only.';
-  static override examples = ['<%= config.bin %> start', '<%= config.bin %> start -d --fn-port 9080 --gateway-port 9082'];
+  static override examples = [
+    '<%= config.bin %> start',
+    '<%= config.bin %> start -d --fn-port 9080 --gateway-port 9082',
+  ];
   static override flags = {
     detach: Flags.boolean({ char: 'd', description: 'leave it running in the background', default: false }),
     'fn-port': fnPortFlag,
@@ -24,7 +27,10 @@ export default class Start extends BaseCommand {
     const ports = askedPorts(flags);
     const running = await findServer(home);
     if (running) {
-      this.done({ ...running, started: false }, () => `already running: Fn API ${running.fnUrl}, gateway ${running.gatewayUrl}`);
+      this.done(
+        { ...running, started: false },
+        () => `already running: Fn API ${running.fnUrl}, gateway ${running.gatewayUrl}`,
+      );
     } else if (flags.detach) {
       const info = await startServer(home, ports, this.emit);
       this.done({ ...info, started: true }, () => '');
@@ -32,7 +38,10 @@ export default class Start extends BaseCommand {
       const { serve } = await import('../server/serve.js');
       const { info, closed } = await serve({ home, ports });
       for (const text of info.warnings) this.emit({ type: 'warning', text });
-      this.done({ ...info, started: true }, () => `Fn API ${info.fnUrl}\ngateway ${info.gatewayUrl}\nCtrl-C ends it`);
+      this.done(
+        { ...info, started: true },
+        () => `Fn API ${info.fnUrl}\ngateway ${info.gatewayUrl}\nCtrl-C ends it`,
+      );
       await closed;
     }
   }

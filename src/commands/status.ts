@@ -11,10 +11,22 @@ import { routeOf } from '../inspect/route-of.js';
 /** `fnmesh status`: what is deployed, who gets how much, and how it does. */
 export default class Status extends BaseCommand {
   static override summary = 'Show apps, functions, versions, weights, addresses and how they do';
-  static override description = 'In an app folder that app, elsewhere all apps. Requests, errors and p95 count since the server started.';
-  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status cart -w', '<%= config.bin %> status --json'];
+  static override description =
+    'In an app folder that app, elsewhere all apps. Requests, errors and p95 count since the server started.';
+  static override examples = [
+    '<%= config.bin %> status',
+    '<%= config.bin %> status cart -w',
+    '<%= config.bin %> status --json',
+  ];
   static override args = { function: Args.string({ description: 'only this function' }) };
-  static override flags = { app: appFlag, watch: Flags.boolean({ char: 'w', description: 'show it anew every second until Ctrl-C', default: false }) };
+  static override flags = {
+    app: appFlag,
+    watch: Flags.boolean({
+      char: 'w',
+      description: 'show it anew every second until Ctrl-C',
+      default: false,
+    }),
+  };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Status);
@@ -25,7 +37,8 @@ export default class Status extends BaseCommand {
       if (args.function !== undefined && target) {
         const only = args.function;
         for (const each of apps) each.functions = each.functions.filter((fn) => fn.function === only);
-        if (app !== undefined && apps.every(({ functions }) => functions.length === 0)) routeOf(await target.router.read(app), only);
+        if (app !== undefined && apps.every(({ functions }) => functions.length === 0))
+          routeOf(await target.router.read(app), only);
       }
       const server = target?.server ?? null;
       this.done({ server, apps }, () => statusView(server, apps));

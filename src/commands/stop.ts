@@ -30,7 +30,9 @@ export default class Stop extends BaseCommand {
     // The lock goes last: from then on another server may have the folder.
     while (existsSync(lockFile(home)) && isAlive(info)) {
       if (Date.now() > deadline) {
-        throw new FnmeshError('not_ready', 'the embedded server still answers calls', { try: 'fnmesh status' });
+        throw new FnmeshError('not_ready', 'the embedded server still answers calls', {
+          try: 'fnmesh status',
+        });
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -6,8 +6,10 @@ import { connect, whoAmI } from '../compose.js';
 
 /** `fnmesh wire`: makes the routes before what is deployed. */
 export default class Wire extends BaseCommand {
-  static override summary = 'Make the routes before the functions that are deployed; deploy does this by itself';
-  static override description = 'New versions get no traffic, splits stay as they are. Running it twice is safe.';
+  static override summary =
+    'Make the routes before the functions that are deployed; deploy does this by itself';
+  static override description =
+    'New versions get no traffic, splits stay as they are. Running it twice is safe.';
   static override examples = ['<%= config.bin %> wire', '<%= config.bin %> wire --dry-run'];
   static override flags = { app: appFlag, message: messageFlag, 'dry-run': dryRunFlag };
 
@@ -18,8 +20,14 @@ export default class Wire extends BaseCommand {
     const { observe } = await import('../deploy/observe.js');
     const { planWire, wire } = await import('../deploy/wire.js');
     const observed = await observe(fn, app);
-    const reason = { verb: 'wire' as const, by: whoAmI(), ...(flags.message === undefined ? {} : { message: flags.message }) };
-    const plan = flags['dry-run'] ? planWire(app, observed, await router.read(app)) : await wire(app, observed, router, reason);
+    const reason = {
+      verb: 'wire' as const,
+      by: whoAmI(),
+      ...(flags.message === undefined ? {} : { message: flags.message }),
+    };
+    const plan = flags['dry-run']
+      ? planWire(app, observed, await router.read(app))
+      : await wire(app, observed, router, reason);
     this.done(plan, () => wireView(plan, server.gatewayUrl, flags['dry-run']));
   }
 }

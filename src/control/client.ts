@@ -53,15 +53,23 @@ export class ControlClient {
         }
       }
     } catch (error) {
-      if (!signal?.aborted) throw new FnmeshError('unreachable', `the embedded server ended: ${messageOf(error)}`);
+      if (!signal?.aborted)
+        throw new FnmeshError('unreachable', `the embedded server ended: ${messageOf(error)}`);
     }
   }
 
-  #send(call: string, query: Query, body: unknown, timeoutMs: number, signal?: AbortSignal): Promise<IncomingMessage> {
+  #send(
+    call: string,
+    query: Query,
+    body: unknown,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
     const [method, path] = call.split(' ') as [string, string];
     const search = new URLSearchParams();
     for (const [key, value] of Object.entries(query)) {
-      for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) search.append(key, String(each));
+      for (const each of Array.isArray(value) ? value : [value])
+        if (each !== undefined) search.append(key, String(each));
     }
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
@@ -77,7 +85,9 @@ export class ControlClient {
         resolve,
       );
       outgoing.on('timeout', () =>
-        outgoing.destroy(new FnmeshError('not_ready', `the embedded server did not answer within ${timeoutMs} ms`)),
+        outgoing.destroy(
+          new FnmeshError('not_ready', `the embedded server did not answer within ${timeoutMs} ms`),
+        ),
       );
       outgoing.on('error', (error: NodeJS.ErrnoException) => reject(unreachable(error)));
       outgoing.end(payload);
@@ -88,7 +98,10 @@ export class ControlClient {
 function unreachable(error: NodeJS.ErrnoException): FnmeshError {
   if (error instanceof FnmeshError) return error;
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
-    return new FnmeshError('unreachable', 'the embedded server is not running', { try: 'fnmesh start -d', cause: error });
+    return new FnmeshError('unreachable', 'the embedded server is not running', {
+      try: 'fnmesh start -d',
+      cause: error,
+    });
   }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     return new FnmeshError('unreachable', `the control socket belongs to another user: ${error.message}`, {
@@ -116,6 +129,8 @@ function parseAnswer(text: string, call: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new FnmeshError('unreachable', `the embedded server's answer to ${call} is no JSON`, { cause: error });
+    throw new FnmeshError('unreachable', `the embedded server's answer to ${call} is no JSON`, {
+      cause: error,
+    });
   }
 }

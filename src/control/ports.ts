@@ -16,7 +16,9 @@ export function askedPorts(
 ): Ports {
   return {
     fnPort: port(flags['fn-port'], '--fn-port') ?? port(env['FNMESH_FN_PORT'], 'FNMESH_FN_PORT'),
-    gatewayPort: port(flags['gateway-port'], '--gateway-port') ?? port(env['FNMESH_GATEWAY_PORT'], 'FNMESH_GATEWAY_PORT'),
+    gatewayPort:
+      port(flags['gateway-port'], '--gateway-port') ??
+      port(env['FNMESH_GATEWAY_PORT'], 'FNMESH_GATEWAY_PORT'),
   };
 }
 

@@ -13,8 +13,7 @@ export type Ports = { fnPort: number | undefined; gatewayPort: number | undefine
 
 /** What a server that was started in the background says over its pipe: it serves, or why it does not. */
 export type StartReport =
-  | { info: ServerInfo }
-  | { error: { code: ErrorCode; message: string; try?: string | undefined } };
+  { info: ServerInfo } | { error: { code: ErrorCode; message: string; try?: string | undefined } };
 
 /**
  * The running server's info, or null when none runs.
@@ -30,7 +29,8 @@ export async function findServer(home: string): Promise<ServerInfo | null> {
       { try: 'fnmesh stop && fnmesh start -d' },
     );
   } catch (error) {
-    const cause = error instanceof FnmeshError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
+    const cause =
+      error instanceof FnmeshError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
     if (cause === 'ENOENT' || cause === 'ECONNREFUSED') return null;
     throw error;
   }
@@ -51,7 +51,11 @@ export async function startServer(home: string, ports: Ports, emit: Emit): Promi
   if (ports.gatewayPort !== undefined) args.push('--gateway-port', String(ports.gatewayPort));
   let report: StartReport | undefined;
   try {
-    const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log.fd, log.fd, 'pipe'], cwd: home });
+    const child = spawn(process.execPath, args, {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd, 'pipe'],
+      cwd: home,
+    });
     report = await reportOf(child.stdio[3] as NodeJS.ReadableStream);
     child.unref();
   } finally {
@@ -62,12 +66,18 @@ export async function startServer(home: string, ports: Ports, emit: Emit): Promi
     // Two commands may start a server at the same moment: the other one's is as good as ours.
     const other = await findServer(home);
     if (other) return other;
-    throw new FnmeshError('failed', `the embedded server ended while starting:\n${tail}`, { try: `less ${logFile}` });
+    throw new FnmeshError('failed', `the embedded server ended while starting:\n${tail}`, {
+      try: `less ${logFile}`,
+    });
   }
   if ('error' in report) {
     const other = report.error.code === 'conflict' ? await waitForOther(home) : null;
     if (other) return other;
-    throw new FnmeshError(report.error.code, report.error.message, report.error.try ? { try: report.error.try } : {});
+    throw new FnmeshError(
+      report.error.code,
+      report.error.message,
+      report.error.try ? { try: report.error.try } : {},
+    );
   }
   for (const text of report.info.warnings) emit({ type: 'warning', text });
   emit({

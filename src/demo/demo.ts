@@ -90,14 +90,24 @@ function expectSplit(answer: { stdout: string }, expected: Split, command: strin
 
 /** Runs fnmesh itself as a user would, without FN_* variables that would steer it elsewhere. */
 function runner(options: DemoOptions, home: string) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('FN_') && !name.startsWith('FNMESH_')));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('FN_') && !name.startsWith('FNMESH_')),
+  );
   const settings = { ...env, FNMESH_HOME: home, FNMESH_FN_PORT: '0', FNMESH_GATEWAY_PORT: '0' };
-  return (args: string[], cwd: string, show?: (text: string) => void): Promise<{ exitCode: number; stdout: string }> =>
+  return (
+    args: string[],
+    cwd: string,
+    show?: (text: string) => void,
+  ): Promise<{ exitCode: number; stdout: string }> =>
     new Promise((resolve, reject) => {
       const stderr = show ? 'inherit' : 'ignore';
-      const child = spawn(process.execPath, [options.bin, ...args], { cwd, env: settings, stdio: ['ignore', 'pipe', stderr] });
+      const child = spawn(process.execPath, [options.bin, ...args], {
+        cwd,
+        env: settings,
+        stdio: ['ignore', 'pipe', stderr],
+      });
       let stdout = '';
-      child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
         stdout += text;
         show?.(text);
       });

@@ -139,7 +139,7 @@ function sendable<T extends { annotations?: Annotations }>(change: T): T {
 
 /** A fn without config comes back with null. */
 function withConfig(fn: Fn): Fn {
-  return { ...fn, config: (fn.config) ?? {} };
+  return { ...fn, config: fn.config ?? {} };
 }
 
 function path(base: string, query: Query): string {

@@ -12,9 +12,7 @@ const ZERO_TIME = /^0001-01-01T00:00:00(\.0+)?Z$/;
  * Checks everything about a new trigger that needs no look-up.
  * @throws ApiError 400 with the first rule that the body breaks.
  */
-export function checkNewTrigger(
-  body: TriggerBody,
-): asserts body is TriggerBody & {
+export function checkNewTrigger(body: TriggerBody): asserts body is TriggerBody & {
   name: string;
   app_id: string;
   fn_id: string;

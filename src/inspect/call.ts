@@ -31,20 +31,36 @@ export type CallResult = {
  * Calls a function through the gateway as any client does; a version pins the request.
  * @throws FnmeshError `not_found` for an unknown version, `unreachable` without a gateway.
  */
-export async function callFunction(table: RouteTable, gatewayUrl: string, client: GatewayClient, options: CallOptions): Promise<CallResult> {
+export async function callFunction(
+  table: RouteTable,
+  gatewayUrl: string,
+  client: GatewayClient,
+  options: CallOptions,
+): Promise<CallResult> {
   const { route } = routeOf(table, options.function);
   const { version } = options;
   const headers = [...options.headers];
   if (version !== undefined) {
     if (!(version in route.split)) {
-      throw new FnmeshError('not_found', `${route.function} has no version ${version}; it has ${Object.keys(route.split).join(', ')}`, {
-        try: `fnmesh call ${route.function}/${nearest(version, Object.keys(route.split))[0] ?? Object.keys(route.split)[0]}`,
-      });
+      throw new FnmeshError(
+        'not_found',
+        `${route.function} has no version ${version}; it has ${Object.keys(route.split).join(', ')}`,
+        {
+          try: `fnmesh call ${route.function}/${nearest(version, Object.keys(route.split))[0] ?? Object.keys(route.split)[0]}`,
+        },
+      );
     }
     headers.push(['Fnmesh-Version', version]);
   }
   const { method, body } = options;
-  const reply = await client.send({ gatewayUrl, host: route.host, path: route.path + options.query, method, headers, body });
+  const reply = await client.send({
+    gatewayUrl,
+    host: route.host,
+    path: route.path + options.query,
+    method,
+    headers,
+    body,
+  });
   const text = reply.body.toString('utf8');
   const isText = Buffer.from(text, 'utf8').equals(reply.body);
   return {

@@ -7,7 +7,7 @@ import { findServer } from '../control/start.js';
 import { run, which } from '../process/run.js';
 
 /** One thing that was looked at. `fail` = fnmesh cannot do its main job; `warn` = some of it. */
-export type Check = { name: string; state: 'ok' | 'warn' | 'fail'; found: string; means: string };
+type Check = { name: string; state: 'ok' | 'warn' | 'fail'; found: string; means: string };
 
 /** All checks, in the order they are shown. */
 export type DoctorResult = { checks: Check[] };
@@ -21,16 +21,30 @@ const OLDEST_NODE = [20, 19] as const;
 export async function doctor(home: string, ports: { fn: number; gateway: number }): Promise<DoctorResult> {
   const server = await serverCheck(home);
   const checks = await Promise.all([
-    node(),
-    tool('go', ['version'], 'Go functions build here', 'Go functions cannot be built; `init` writes Node functions (https://go.dev/dl)'),
+    tool(
+      'go',
+      ['version'],
+      'Go functions build here',
+      'Go functions cannot be built; `init` writes Node functions (https://go.dev/dl)',
+    ),
     tool('npm', ['--version'], 'Node functions build here', 'Node functions cannot be built'),
     tool('python3', ['--version'], 'Python functions build here', 'Python functions cannot be built'),
-    tool('git', ['--version'], '`init` makes a repository', '`init` makes no repository, and --template takes folders only'),
+    tool(
+      'git',
+      ['--version'],
+      '`init` makes a repository',
+      '`init` makes no repository, and --template takes folders only',
+    ),
     stateFolder(home),
-    server.running ? null : port('Fn API port', ports.fn, 'FNMESH_FN_PORT'),
-    server.running ? null : port('gateway port', ports.gateway, 'FNMESH_GATEWAY_PORT'),
   ]);
-  return { checks: [...checks.filter((check) => check !== null), server.check] };
+  // A running server has its ports already.
+  const free = server.running
+    ? []
+    : await Promise.all([
+        port('Fn API port', ports.fn, 'FNMESH_FN_PORT'),
+        port('gateway port', ports.gateway, 'FNMESH_GATEWAY_PORT'),
+      ]);
+  return { checks: [node(), ...checks, ...free, server.check] };
 }
 
 function node(): Check {
@@ -54,7 +68,12 @@ async function stateFolder(home: string): Promise<Check> {
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
     await access(home, constants.R_OK | constants.W_OK | constants.X_OK);
-    return { name: 'state folder', state: 'ok', found: home, means: 'apps, routes and history are kept there' };
+    return {
+      name: 'state folder',
+      state: 'ok',
+      found: home,
+      means: 'apps, routes and history are kept there',
+    };
   } catch (error) {
     const means = 'the embedded server cannot keep its state; point FNMESH_HOME at a folder of yours';
     return { name: 'state folder', state: 'fail', found: messageOf(error), means };
@@ -71,7 +90,9 @@ async function port(name: string, number: number, variable: string): Promise<Che
     name,
     state: free ? 'ok' : 'warn',
     found: `${number} ${free ? 'is free' : 'is taken'}`,
-    means: free ? 'the embedded server will use it' : `the embedded server will take a free one instead; ${variable} chooses`,
+    means: free
+      ? 'the embedded server will use it'
+      : `the embedded server will take a free one instead; ${variable} chooses`,
   };
 }
 
@@ -79,9 +100,16 @@ async function serverCheck(home: string): Promise<{ running: boolean; check: Che
   const name = 'embedded server';
   try {
     const info = await findServer(home);
-    if (!info) return { running: false, check: { name, state: 'ok', found: 'not running', means: '`fnmesh deploy` starts it' } };
+    if (!info)
+      return {
+        running: false,
+        check: { name, state: 'ok', found: 'not running', means: '`fnmesh deploy` starts it' },
+      };
     const found = `running, ${info.version}, pid ${info.pid}`;
-    return { running: true, check: { name, state: 'ok', found, means: `Fn API ${info.fnUrl}, gateway ${info.gatewayUrl}` } };
+    return {
+      running: true,
+      check: { name, state: 'ok', found, means: `Fn API ${info.fnUrl}, gateway ${info.gatewayUrl}` },
+    };
   } catch (error) {
     const means = error instanceof FnmeshError && error.try ? error.try : '`fnmesh stop`, then start again';
     return { running: true, check: { name, state: 'fail', found: messageOf(error), means } };

@@ -26,7 +26,10 @@ export async function* readLogs(
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
   const app = await target.fn.app(options.app);
-  if (!app) throw new FnmeshError('not_found', `the Fn server has no app ${options.app}`, { try: 'fnmesh deploy --all' });
+  if (!app)
+    throw new FnmeshError('not_found', `the Fn server has no app ${options.app}`, {
+      try: 'fnmesh deploy --all',
+    });
   const fns = await target.fn.fns(app.id);
   const wanted = options.of === undefined ? undefined : await fnNames(target.router, options.app, options.of);
   const fnId = fns.filter((fn) => wanted === undefined || wanted.includes(fn.name)).map((fn) => fn.id);
@@ -39,13 +42,22 @@ export async function* readLogs(
   }
 }
 
-async function fnNames(router: Router, app: string, of: { function: string; version: string | undefined }): Promise<string[]> {
+async function fnNames(
+  router: Router,
+  app: string,
+  of: { function: string; version: string | undefined },
+): Promise<string[]> {
   const table = await router.read(app);
-  const destinations = table.routes.find(({ route }) => route.function === of.function)?.route.destinations ?? {};
+  const destinations =
+    table.routes.find(({ route }) => route.function === of.function)?.route.destinations ?? {};
   if (of.version === undefined) return Object.values(destinations).map(({ fn }) => fn);
   const one = destinations[of.version];
   if (one) return [one.fn];
-  throw new FnmeshError('not_found', `${of.function} has no version ${of.version}; it has ${Object.keys(destinations).join(', ')}`, {
-    try: `fnmesh logs ${of.function}/${Object.keys(destinations)[0]}`,
-  });
+  throw new FnmeshError(
+    'not_found',
+    `${of.function} has no version ${of.version}; it has ${Object.keys(destinations).join(', ')}`,
+    {
+      try: `fnmesh logs ${of.function}/${Object.keys(destinations)[0]}`,
+    },
+  );
 }

@@ -5,7 +5,7 @@ import type { Change, RouteTable, VersionTraffic } from '../router/router.js';
 import { compareVersions } from '../routing/versions.js';
 
 /** A version's state: a process listens or works, none is needed now, it is gone from the Fn server, or it cannot run here. */
-export type VersionState = 'running' | 'idle' | 'missing' | 'cannot run';
+type VersionState = 'running' | 'idle' | 'missing' | 'cannot run';
 
 /** One version in the picture. */
 export type VersionStatus = {
@@ -70,7 +70,8 @@ export function appStatus(inputs: StatusInputs): AppStatus {
   }
   const routeOf = new Map(inputs.table.routes.map((each) => [each.route.function, each]));
   const newest = new Map<string, Change>();
-  for (const change of inputs.history) for (const { function: name } of change.functions) newest.set(name, change);
+  for (const change of inputs.history)
+    for (const { function: name } of change.functions) newest.set(name, change);
 
   const names = [...new Set([...routeOf.keys(), ...versionsOf.keys()])].sort();
   const noted = new Set<string>();
@@ -120,7 +121,8 @@ function verdict(
   processes: number,
 ): { state: VersionState; why?: string } {
   if (!deployed) return { state: 'missing', why: 'its fn is gone from the Fn server; its share gets 404' };
-  if (!triggered) return { state: 'missing', why: 'its trigger is gone from the Fn server; its share gets 404' };
+  if (!triggered)
+    return { state: 'missing', why: 'its trigger is gone from the Fn server; its share gets 404' };
   if (state?.cannotRun) return { state: 'cannot run', why: state.cannotRun };
   return { state: processes > 0 ? 'running' : 'idle' };
 }

@@ -1,7 +1,17 @@
 // The embedded gateway as a Router: every method is a call over the control socket.
 import type { ControlClient } from '../control/client.js';
 import { FnmeshError } from '../errors.js';
-import type { Change, Readiness, Reason, RouteChange, Router, RouteTable, Served, VersionRef, VersionTraffic } from './router.js';
+import type {
+  Change,
+  Readiness,
+  Reason,
+  RouteChange,
+  Router,
+  RouteTable,
+  Served,
+  VersionRef,
+  VersionTraffic,
+} from './router.js';
 
 /** Applies routes to the embedded gateway. */
 export class EmbeddedRouter implements Router {
@@ -31,7 +41,8 @@ export class EmbeddedRouter implements Router {
   async ready({ app, function: fn, version }: VersionRef): Promise<Readiness> {
     const table = await this.read(app);
     const destination = table.routes.find(({ route }) => route.function === fn)?.route.destinations[version];
-    if (!destination) throw new FnmeshError('not_found', `${fn}/${version} has no route`, { try: 'fnmesh deploy' });
+    if (!destination)
+      throw new FnmeshError('not_found', `${fn}/${version} has no route`, { try: 'fnmesh deploy' });
     const states = await this.control.call<'functions'>('GET /functions', { app });
     const state = states.find((each) => each.fn === destination.fn);
     if (!state) return { ready: false, why: `the Fn server has no fn ${destination.fn}` };

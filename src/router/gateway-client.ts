@@ -63,7 +63,9 @@ export class GatewayClient {
           );
         },
       );
-      outgoing.on('timeout', () => outgoing.destroy(new FnmeshError('not_ready', `no answer from ${ask.host}${ask.path} in time`)));
+      outgoing.on('timeout', () =>
+        outgoing.destroy(new FnmeshError('not_ready', `no answer from ${ask.host}${ask.path} in time`)),
+      );
       outgoing.on('error', (error) => reject(unreachable(error, ask)));
       outgoing.end(ask.body);
     });

@@ -49,7 +49,10 @@ type Ask = { query: URLSearchParams; body: unknown; response: ServerResponse };
 export function serveControl(path: string, controlled: Controlled): Promise<Server> {
   const calls = answers(controlled);
   // Thousands of fns may be named in one query.
-  const server = createServer({ maxHeaderSize: 1024 * 1024 }, (request, response) => void answer(calls, request, response));
+  const server = createServer(
+    { maxHeaderSize: 1024 * 1024 },
+    (request, response) => void answer(calls, request, response),
+  );
   // Following logs lasts as long as the reader wants.
   server.requestTimeout = 0;
   rmSync(path, { force: true });

@@ -73,7 +73,7 @@ function isSame(pid: number, start: string): boolean {
 }
 
 /** When a process started, in a form that only compares; undefined when it is not to be had. */
-export function startOf(pid: number): string | undefined {
+function startOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
       return (

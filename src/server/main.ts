@@ -25,7 +25,8 @@ try {
   await closed;
   process.exit(0);
 } catch (error) {
-  const known = error instanceof FnmeshError ? error : new FnmeshError('failed', messageOf(error), { cause: error });
+  const known =
+    error instanceof FnmeshError ? error : new FnmeshError('failed', messageOf(error), { cause: error });
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   report({ error: { code: known.code, message: known.message, try: known.try } });
   process.exit(1);

@@ -43,9 +43,15 @@ export async function serve({ home, ports }: { home: string; ports: Ports }): Pr
     const plane = createDataPlane({ catalog: state, functions, maxRequestSize: limits.maxRequestSize });
     const version = ownVersion();
     const onError = (error: unknown): void => {
-      process.stderr.write(`${new Date().toISOString()} ${error instanceof Error ? error.stack : String(error)}\n`);
+      process.stderr.write(
+        `${new Date().toISOString()} ${error instanceof Error ? error.stack : String(error)}\n`,
+      );
     };
-    const api = fnApi(state, { version, allowedHosts: parseAllowedHosts(env['FNMESH_ALLOWED_HOSTS']), onError });
+    const api = fnApi(state, {
+      version,
+      allowedHosts: parseAllowedHosts(env['FNMESH_ALLOWED_HOSTS']),
+      onError,
+    });
     const fnServer = createHttpServer((request, response) => {
       if (!plane.fn(request, response)) void api(request, response);
     });
@@ -108,6 +114,8 @@ export async function serve({ home, ports }: { home: string; ports: Ports }): Pr
 }
 
 function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return version;
 }

@@ -81,7 +81,12 @@ describe('wrong input', () => {
 
   test('with --json an error is one object on stdout', async () => {
     const answer = await place.json(['shift', 'v9=10'], { cwd: 'hello' });
-    expect(answer).toMatchObject({ schemaVersion: 1, command: 'shift', ok: false, error: { code: 'not_found', exit: 2 } });
+    expect(answer).toMatchObject({
+      schemaVersion: 1,
+      command: 'shift',
+      ok: false,
+      error: { code: 'not_found', exit: 2 },
+    });
     const flag = await place.json(['shift', 'v2=10', '--nope'], { cwd: 'hello' });
     expect(flag).toMatchObject({ ok: false, error: { code: 'usage', exit: 2 } });
   });

@@ -30,7 +30,10 @@ describe('the embedded server as a process', () => {
   test('start -d, start again, stop, stop again', async () => {
     const first = await place.json<Info>(['start', '-d']);
     expect(first.result).toMatchObject({ started: true });
-    expect((await place.json<Info>(['start', '-d'])).result).toMatchObject({ started: false, pid: first.result.pid });
+    expect((await place.json<Info>(['start', '-d'])).result).toMatchObject({
+      started: false,
+      pid: first.result.pid,
+    });
     expect(statSync(join(place.home, 'control.sock')).mode & 0o777).toBe(0o600);
     expect(statSync(place.home).mode & 0o777).toBe(0o700);
     expect((await place.json(['stop'])).result).toEqual({ stopped: true });
@@ -64,7 +67,9 @@ describe('the embedded server as a process', () => {
     while (alive(before.pid)) await new Promise((resolve) => setTimeout(resolve, 20));
     expect((await place.json<Info>(['start', '-d'])).result.started).toBe(true);
     const { fnUrl, gatewayUrl } = await place.server();
-    expect(((await (await fetch(`${fnUrl}/v2/apps`)).json()) as typeof apps).items[0]!.id).toBe(apps.items[0]!.id);
+    expect(((await (await fetch(`${fnUrl}/v2/apps`)).json()) as typeof apps).items[0]!.id).toBe(
+      apps.items[0]!.id,
+    );
     expect((await fetch(gatewayUrl, { headers: { 'Fnmesh-Version': 'v2' } })).status).toBe(200);
     const { result } = await place.json<{ changes: { message: string | null }[] }>(['history'], at);
     expect(result.changes[0]!.message).toBe('kept');
@@ -74,7 +79,8 @@ describe('the embedded server as a process', () => {
 
   test('stop lets a call that is under way be answered', async () => {
     place.write(nodeApp('hello', { hello: ['v1'] }));
-    const slow = 'require("node:http").createServer((q, r) => setTimeout(() => r.end("late"), 1500)).listen(process.env.FN_LISTENER.slice(5) + ".own", () => require("node:fs").symlinkSync("lsnr.sock.own", process.env.FN_LISTENER.slice(5)));';
+    const slow =
+      'require("node:http").createServer((q, r) => setTimeout(() => r.end("late"), 1500)).listen(process.env.FN_LISTENER.slice(5) + ".own", () => require("node:fs").symlinkSync("lsnr.sock.own", process.env.FN_LISTENER.slice(5)));';
     place.write({ 'hello/v1/func.js': slow });
     await place.run(['deploy', '--all'], { cwd: 'hello' });
     const { gatewayUrl } = await place.server();
@@ -88,7 +94,11 @@ describe('the embedded server as a process', () => {
   test('start in the foreground ends with Ctrl-C, cleanly', async () => {
     const { spawn } = await import('node:child_process');
     const { BIN } = await import('../helpers/cli.js');
-    const child = spawn(process.execPath, [BIN, 'start'], { env: place.env, cwd: place.dir, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [BIN, 'start'], {
+      env: place.env,
+      cwd: place.dir,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((resolve) => child.stdout.once('data', resolve));
     const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
     child.kill('SIGINT');

@@ -1,8 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeApp, Workplace } from '../helpers/cli.js';
 
-type Split = { rows: { function: string; before: Record<string, number>; after: Record<string, number> }[]; number: number | null };
-type Status = { apps: { functions: { function: string; versions: { version: string; weight: number; state: string; requests: number }[] }[] }[] };
+type Split = {
+  rows: { function: string; before: Record<string, number>; after: Record<string, number> }[];
+  number: number | null;
+};
+type Status = {
+  apps: {
+    functions: {
+      function: string;
+      versions: { version: string; weight: number; state: string; requests: number }[];
+    }[];
+  }[];
+};
 
 describe('the main job on one function', () => {
   const place = new Workplace();
@@ -12,14 +22,21 @@ describe('the main job on one function', () => {
 
   beforeAll(async () => {
     place.write(nodeApp('hello', { hello: ['v1', 'v2'] }));
-    const deployed = await place.json<{ versions: { build: string; deploy: string }[]; next: { command: string }[] }>(['deploy', '--all'], at);
-    expect(deployed.result.versions.map(({ build, deploy }) => [build, deploy])).toEqual([['built', 'created'], ['built', 'created']]);
+    const deployed = await place.json<{
+      versions: { build: string; deploy: string }[];
+      next: { command: string }[];
+    }>(['deploy', '--all'], at);
+    expect(deployed.result.versions.map(({ build, deploy }) => [build, deploy])).toEqual([
+      ['built', 'created'],
+      ['built', 'created'],
+    ]);
     expect(deployed.result.next.map(({ command }) => command)).toEqual(['fnmesh shift v2=10']);
     ({ gatewayUrl: gateway, fnUrl } = await place.server());
   });
   afterAll(() => place.close());
 
-  const versionOf = async (headers: Record<string, string> = {}) => (await fetch(gateway, { headers })).headers.get('fnmesh-version');
+  const versionOf = async (headers: Record<string, string> = {}) =>
+    (await fetch(gateway, { headers })).headers.get('fnmesh-version');
 
   test('the lowest version answers, and replies name function and version', async () => {
     const reply = await fetch(`${gateway}/?a=1`);
@@ -41,12 +58,21 @@ describe('the main job on one function', () => {
 
   test('large binary bodies pass', async () => {
     const body = Buffer.alloc(5 * 1024 * 1024, 7);
-    expect(await (await fetch(gateway, { method: 'PUT', body })).json()).toMatchObject({ bytes: body.length, method: 'PUT' });
+    expect(await (await fetch(gateway, { method: 'PUT', body })).json()).toMatchObject({
+      bytes: body.length,
+      method: 'PUT',
+    });
   });
 
   test('an unchanged deploy says so and writes nothing', async () => {
-    const again = await place.json<{ versions: { build: string; deploy: string }[] }>(['deploy', '--all'], at);
-    expect(again.result.versions.map(({ build, deploy }) => [build, deploy])).toEqual([['unchanged', 'unchanged'], ['unchanged', 'unchanged']]);
+    const again = await place.json<{ versions: { build: string; deploy: string }[] }>(
+      ['deploy', '--all'],
+      at,
+    );
+    expect(again.result.versions.map(({ build, deploy }) => [build, deploy])).toEqual([
+      ['unchanged', 'unchanged'],
+      ['unchanged', 'unchanged'],
+    ]);
     expect((await place.json<{ changes: unknown[] }>(['history'], at)).result.changes).toHaveLength(1);
   });
 
@@ -54,7 +80,11 @@ describe('the main job on one function', () => {
     const dry = await place.json<Split>(['shift', 'v2=50', '--dry-run'], at);
     expect(dry.result.rows[0]!.after).toEqual({ v1: 5000, v2: 5000 });
     expect((await place.json<Split>(['shift', 'v2=50', '-m', 'half'], at)).result.number).toBe(2);
-    const probed = await place.json<{ observed: Record<string, number>; errors: number; verdict: { outcome: string } }>(['probe', '-n', '300'], at);
+    const probed = await place.json<{
+      observed: Record<string, number>;
+      errors: number;
+      verdict: { outcome: string };
+    }>(['probe', '-n', '300'], at);
     expect(probed).toMatchObject({ ok: true, code: 0, result: { errors: 0, verdict: { outcome: 'pass' } } });
     expect(Math.abs(probed.result.observed['v1']! - 150)).toBeLessThanOrEqual(2);
     expect((await place.json<Split>(['shift', 'v2=50'], at)).result.number).toBeNull();
@@ -63,21 +93,44 @@ describe('the main job on one function', () => {
     expect((await place.json<Split>(['rollback'], at)).result.rows[0]!.after).toEqual({ v1: 10_000, v2: 0 });
     const empty = await place.json(['undo'], at);
     expect(empty).toMatchObject({ ok: false, code: 2, error: { code: 'not_found' } });
-    expect((await place.json<Split>(['undo', '--to', '3'], at)).result.rows[0]!.after).toEqual({ v1: 8750, v2: 1250 });
-    const { result } = await place.json<{ changes: { number: number; verb: string; message: string | null }[] }>(['history'], at);
-    expect(result.changes.map(({ number, verb }) => `${number} ${verb}`)).toEqual(['6 undo', '5 undo', '4 undo', '3 shift', '2 shift', '1 deploy']);
+    expect((await place.json<Split>(['undo', '--to', '3'], at)).result.rows[0]!.after).toEqual({
+      v1: 8750,
+      v2: 1250,
+    });
+    const { result } = await place.json<{
+      changes: { number: number; verb: string; message: string | null }[];
+    }>(['history'], at);
+    expect(result.changes.map(({ number, verb }) => `${number} ${verb}`)).toEqual([
+      '6 undo',
+      '5 undo',
+      '4 undo',
+      '3 shift',
+      '2 shift',
+      '1 deploy',
+    ]);
     expect(result.changes.at(-2)!.message).toBe('half');
   });
 
   test('--if-revision refuses what was planned on an older state', async () => {
-    expect(await place.json(['shift', 'v2=+1', '--if-revision', '3'], at)).toMatchObject({ code: 1, error: { code: 'conflict' } });
+    expect(await place.json(['shift', 'v2=+1', '--if-revision', '3'], at)).toMatchObject({
+      code: 1,
+      error: { code: 'conflict' },
+    });
   });
 
   test('call pins a version, passes a body, and gives bytes as they are', async () => {
-    const called = await place.json<{ version: string; status: number; callId: string }>(['call', 'v2', '-d', 'hi'], at);
+    const called = await place.json<{ version: string; status: number; callId: string }>(
+      ['call', 'v2', '-d', 'hi'],
+      at,
+    );
     expect(called.result).toMatchObject({ version: 'v2', status: 200 });
-    expect((await place.run(['call', 'hello/v1', '-i'], at)).stdout).toMatch(/^HTTP 200\n[\s\S]*Fnmesh-Version: v1/);
-    const logs = await place.json<{ lines: { text: string; callId: string }[] }>(['logs', '--call', called.result.callId], at);
+    expect((await place.run(['call', 'hello/v1', '-i'], at)).stdout).toMatch(
+      /^HTTP 200\n[\s\S]*Fnmesh-Version: v1/,
+    );
+    const logs = await place.json<{ lines: { text: string; callId: string }[] }>(
+      ['logs', '--call', called.result.callId],
+      at,
+    );
     expect(logs.result.lines.map(({ text }) => text)).toEqual([expect.stringMatching(/^call \d+$/)]);
   });
 
@@ -98,7 +151,10 @@ describe('the main job on one function', () => {
     const load = Array.from({ length: 4 }, async () => {
       while (!stop) {
         sent++;
-        const ok = await fetch(gateway).then((reply) => reply.arrayBuffer().then(() => reply.status === 200), () => false);
+        const ok = await fetch(gateway).then(
+          (reply) => reply.arrayBuffer().then(() => reply.status === 200),
+          () => false,
+        );
         if (!ok) failed++;
       }
     });
@@ -108,7 +164,9 @@ describe('the main job on one function', () => {
       const ran = await place.run(['deploy', 'v2'], at);
       expect(ran.stdout).toContain('changed in place, with 50 % of the traffic');
       expect(ran.code).toBe(0);
-      expect(await (await fetch(gateway, { headers: { 'Fnmesh-Version': 'v2' } })).json()).toMatchObject({ text });
+      expect(await (await fetch(gateway, { headers: { 'Fnmesh-Version': 'v2' } })).json()).toMatchObject({
+        text,
+      });
     }
     stop = true;
     await Promise.all(load);
@@ -120,25 +178,40 @@ describe('the main job on one function', () => {
     const ran = await place.run(['deploy', '--all'], at);
     expect(ran.code).toBe(1);
     expect(ran.stdout).toContain('no such table');
-    expect(await (await fetch(gateway, { headers: { 'Fnmesh-Version': 'v2' } })).json()).toMatchObject({ text: 'v2 anew' });
+    expect(await (await fetch(gateway, { headers: { 'Fnmesh-Version': 'v2' } })).json()).toMatchObject({
+      text: 'v2 anew',
+    });
   });
 
   test('a version deleted behind its back keeps its share, with 404, and is shown as missing', async () => {
-    const { items } = (await (await fetch(`${fnUrl}/v2/apps?name=hello`)).json()) as { items: { id: string }[] };
-    const fns = (await (await fetch(`${fnUrl}/v2/fns?app_id=${items[0]!.id}&name=hello-v2`)).json()) as { items: { id: string }[] };
+    const { items } = (await (await fetch(`${fnUrl}/v2/apps?name=hello`)).json()) as {
+      items: { id: string }[];
+    };
+    const fns = (await (await fetch(`${fnUrl}/v2/fns?app_id=${items[0]!.id}&name=hello-v2`)).json()) as {
+      items: { id: string }[];
+    };
     expect((await fetch(`${fnUrl}/v2/fns/${fns.items[0]!.id}`, { method: 'DELETE' })).status).toBe(204);
     const reply = await fetch(gateway, { headers: { 'Fnmesh-Version': 'v2' } });
     expect([reply.status, reply.headers.get('fnmesh-version')]).toEqual([404, 'v2']);
     expect(await reply.json()).toEqual({ message: 'Trigger not found' });
     const { result } = await place.json<Status>(['status'], at);
-    expect(result.apps[0]!.functions[0]!.versions[1]).toMatchObject({ version: 'v2', weight: 5000, state: 'missing' });
+    expect(result.apps[0]!.functions[0]!.versions[1]).toMatchObject({
+      version: 'v2',
+      weight: 5000,
+      state: 'missing',
+    });
     expect((await place.json(['probe', '-n', '20'], at)).code).toBe(1);
   });
 
   test('destroy refuses what has weight, then takes all away', async () => {
-    expect(await place.json(['destroy', 'v1', '--yes'], at)).toMatchObject({ code: 1, error: { code: 'conflict' } });
+    expect(await place.json(['destroy', 'v1', '--yes'], at)).toMatchObject({
+      code: 1,
+      error: { code: 'conflict' },
+    });
     expect(await place.json(['destroy', '--all'], at)).toMatchObject({ code: 2, error: { code: 'usage' } });
-    expect((await place.json<{ appRemoved: boolean }>(['destroy', '--all', '--yes'], at)).result.appRemoved).toBe(true);
+    expect(
+      (await place.json<{ appRemoved: boolean }>(['destroy', '--all', '--yes'], at)).result.appRemoved,
+    ).toBe(true);
     expect((await fetch(gateway)).status).toBe(404);
     expect((await place.json<Status>(['status'], at)).result.apps[0]!.functions).toEqual([]);
   });
@@ -157,22 +230,32 @@ describe('an app of many functions', () => {
   test('a function answers at its path', async () => {
     const { gatewayUrl } = await place.server();
     expect((await fetch(`${gatewayUrl}/cart`)).headers.get('fnmesh-function')).toBe('cart');
-    for (const path of ['/', '/cart/', '/cartx', '//cart', '/ca%72t']) expect((await fetch(gatewayUrl + path)).status).toBe(404);
+    for (const path of ['/', '/cart/', '/cartx', '//cart', '/ca%72t'])
+      expect((await fetch(gatewayUrl + path)).status).toBe(404);
   });
 
   test('several functions move in one change and go back in one', async () => {
     const moved = await place.json<Split>(['shift', 'cart/v2=10', 'price/v2=20'], at);
-    expect(moved.result.rows.map((row) => [row.function, row.after['v2']])).toEqual([['cart', 1000], ['price', 2000]]);
+    expect(moved.result.rows.map((row) => [row.function, row.after['v2']])).toEqual([
+      ['cart', 1000],
+      ['price', 2000],
+    ]);
     const globbed = await place.json<Split>(['shift', 'cart*/v2=30'], at);
     expect(globbed.result.rows.map((row) => row.function)).toEqual(['cart', 'cart-lines']);
     expect(await place.json(['undo', 'price'], at)).toMatchObject({ code: 1, error: { code: 'conflict' } });
     await place.json(['undo'], at);
     const undone = await place.json<Split>(['undo'], at);
-    expect(undone.result.rows.map((row) => [row.function, row.after['v2']])).toEqual([['cart', 0], ['price', 0]]);
+    expect(undone.result.rows.map((row) => [row.function, row.after['v2']])).toEqual([
+      ['cart', 0],
+      ['price', 0],
+    ]);
   });
 
   test('one bad function of a shift keeps all as they were', async () => {
-    expect(await place.json(['shift', 'cart/v2=10', 'price/v9=10'], at)).toMatchObject({ code: 2, error: { code: 'not_found' } });
+    expect(await place.json(['shift', 'cart/v2=10', 'price/v9=10'], at)).toMatchObject({
+      code: 2,
+      error: { code: 'not_found' },
+    });
     const { result } = await place.json<Status>(['status'], at);
     expect(result.apps[0]!.functions.map((fn) => fn.versions[1]!.weight)).toEqual([0, 0, 0]);
   });

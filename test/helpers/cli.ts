@@ -25,7 +25,9 @@ export class Workplace {
   readonly env: Record<string, string>;
 
   constructor(env: Record<string, string> = {}) {
-    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('FN_') && !name.startsWith('FNMESH_'));
+    const own = Object.entries(process.env).filter(
+      ([name]) => !name.startsWith('FN_') && !name.startsWith('FNMESH_'),
+    );
     this.env = {
       ...(Object.fromEntries(own) as Record<string, string>),
       HOME: join(this.dir, 'home'),
@@ -37,7 +39,11 @@ export class Workplace {
       ...env,
     };
     // Go's caches are where the user has them: each test would else compile the standard library anew.
-    for (const [name, folder] of [['GOCACHE', '.cache/go-build'], ['GOPATH', 'go'], ['npm_config_cache', '.npm']] as const) {
+    for (const [name, folder] of [
+      ['GOCACHE', '.cache/go-build'],
+      ['GOPATH', 'go'],
+      ['npm_config_cache', '.npm'],
+    ] as const) {
       this.env[name] ??= join(process.env['HOME'] ?? this.dir, folder);
     }
     mkdirSync(this.env['HOME']!);
@@ -68,18 +74,25 @@ export class Workplace {
   }
 
   /** Runs `fnmesh ARGS --json` and gives the envelope. */
-  async json<T>(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<Answer<T> & { code: number }> {
+  async json<T>(
+    args: string[],
+    options: { cwd?: string; env?: Record<string, string> } = {},
+  ): Promise<Answer<T> & { code: number }> {
     const ran = await this.run([...args, '--json'], options);
     try {
       return { ...(JSON.parse(ran.stdout) as Answer<T>), code: ran.code };
     } catch {
-      throw new Error(`no JSON from fnmesh ${args.join(' ')} (exit ${ran.code}): ${ran.stdout}\n${ran.stderr}`);
+      throw new Error(
+        `no JSON from fnmesh ${args.join(' ')} (exit ${ran.code}): ${ran.stdout}\n${ran.stderr}`,
+      );
     }
   }
 
   /** The running server's addresses. */
   async server(): Promise<{ fnUrl: string; gatewayUrl: string; pid: number }> {
-    const { result } = await this.json<{ server: { fnUrl: string; gatewayUrl: string; pid: number } }>(['status']);
+    const { result } = await this.json<{ server: { fnUrl: string; gatewayUrl: string; pid: number } }>([
+      'status',
+    ]);
     return result.server;
   }
 
@@ -91,7 +104,13 @@ export class Workplace {
 }
 
 /** Files of a version that needs nothing but Node: it replies with its text, and writes a line for each call. */
-export function nodeVersion(app: string, fn: string, version: string, text = version, more = ''): Record<string, string> {
+function nodeVersion(
+  app: string,
+  fn: string,
+  version: string,
+  text = version,
+  more = '',
+): Record<string, string> {
   const source = fn === app ? `/${version}` : `/${fn}/${version}`;
   return {
     'func.yaml': `schema_version: 20180708\nname: ${fn}-${version}\nversion: 0.0.1\nruntime: node\nentrypoint: node func.js\n${more}triggers:\n- name: ${fn}-${version}\n  type: http\n  source: ${source}\n`,
@@ -105,7 +124,8 @@ export function nodeApp(app: string, functions: Record<string, string[]>): Recor
   for (const [fn, versions] of Object.entries(functions)) {
     for (const version of versions) {
       const folder = fn === app ? `${app}/${version}` : `${app}/${fn}/${version}`;
-      for (const [name, text] of Object.entries(nodeVersion(app, fn, version))) files[`${folder}/${name}`] = text;
+      for (const [name, text] of Object.entries(nodeVersion(app, fn, version)))
+        files[`${folder}/${name}`] = text;
     }
   }
   return files;

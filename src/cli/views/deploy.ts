@@ -17,14 +17,24 @@ export function deployView(result: DeployResult, dry: boolean, gatewayUrl: strin
 
 function appLine({ app }: DeployResult, dry: boolean): string {
   if (app.action === 'unchanged') return '';
-  const done = app.action === 'create' ? (dry ? 'would be created' : 'created') : dry ? 'would be updated' : 'updated';
-  return [`app ${app.name} ${done}`, ...(app.action === 'update' ? app.changes.map((change) => `  ${changeText(change)}`) : [])].join('\n');
+  const done =
+    app.action === 'create' ? (dry ? 'would be created' : 'created') : dry ? 'would be updated' : 'updated';
+  return [
+    `app ${app.name} ${done}`,
+    ...(app.action === 'update' ? app.changes.map((change) => `  ${changeText(change)}`) : []),
+  ].join('\n');
 }
 
 function rowsView(rows: VersionRow[], dry: boolean): string {
   return table(
     ['version', 'build', 'deploy', 'address', ...(dry ? [] : ['time'])],
-    rows.map((row) => [`${row.function}/${row.version}`, row.build, row.deploy, row.address ?? '-', ...(dry ? [] : [seconds(row.ms)])]),
+    rows.map((row) => [
+      `${row.function}/${row.version}`,
+      row.build,
+      row.deploy,
+      row.address ?? '-',
+      ...(dry ? [] : [seconds(row.ms)]),
+    ]),
     [4],
   );
 }
@@ -35,7 +45,9 @@ function details(row: VersionRow, dry: boolean): string[] {
   if (row.cannotRun !== undefined) lines.push(`${label}: ${row.cannotRun}`);
   const inPlace = row.deploy === 'updated' || row.deploy === 'to update';
   if (inPlace && row.share !== null && row.share > 0) {
-    lines.push(`${label} ${dry ? 'would change' : 'changed'} in place, with ${formatPercent(row.share)} of the traffic`);
+    lines.push(
+      `${label} ${dry ? 'would change' : 'changed'} in place, with ${formatPercent(row.share)} of the traffic`,
+    );
   }
   if (inPlace) lines.push(...row.changes.map((change) => `  ${changeText(change)}`));
   if (row.error && row.error.message !== row.cannotRun) {

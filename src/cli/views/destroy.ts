@@ -6,7 +6,8 @@ import { table } from '../table.js';
 export function destroyPlanView(plan: DestroyPlan): string {
   const lines = [versionsView(plan.versions)];
   const routes = plan.routes.filter(({ kind }) => kind === 'remove').length;
-  if (routes > 0) lines.push(`${routes} route${routes === 1 ? '' : 's'} would go first; their callers get 404`);
+  if (routes > 0)
+    lines.push(`${routes} route${routes === 1 ? '' : 's'} would go first; their callers get 404`);
   if (plan.deletesApp !== null) lines.push(`the app ${plan.app} would go too`);
   if (plan.kept.length > 0) lines.push(`stays, since fnmesh did not deploy it: ${plan.kept.join(', ')}`);
   return lines.filter(Boolean).join('\n');
@@ -17,7 +18,8 @@ export function destroyView(result: DestroyResult): string {
   const lines = result.removed.map((each) => `removed ${each.function}/${each.version}`);
   if (result.appRemoved) lines.push(`removed app ${result.app}`);
   if (result.kept.length > 0) lines.push(`kept, since fnmesh did not deploy it: ${result.kept.join(', ')}`);
-  for (const label of result.undrained) lines.push(`${label}: its last calls took too long and may have been broken off`);
+  for (const label of result.undrained)
+    lines.push(`${label}: its last calls took too long and may have been broken off`);
   return lines.join('\n') || 'nothing to remove';
 }
 

@@ -40,7 +40,9 @@ function moved({ before, after }: Change['functions'][number]): string {
   return rows
     .map((row) => {
       const to = row.after === null ? 'removed' : formatPercent(row.after);
-      return row.before === null ? `${row.version} ${to}` : `${row.version} ${formatPercent(row.before)} → ${to}`;
+      return row.before === null
+        ? `${row.version} ${to}`
+        : `${row.version} ${formatPercent(row.before)} → ${to}`;
     })
     .join(', ');
 }

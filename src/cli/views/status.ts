@@ -17,10 +17,16 @@ function appView(app: AppStatus): string {
   const lines = [`app ${app.app}`];
   if (app.functions.length === 0) lines.push('  nothing deployed by fnmesh');
   const rows = app.functions.flatMap((fn) => fn.versions.map((version) => row(fn, version)));
-  const text = table(['function', 'version', 'weight', 'state', 'requests', 'errors', 'p95', 'address'], rows, [2, 4, 5, 6]);
+  const text = table(
+    ['function', 'version', 'weight', 'state', 'requests', 'errors', 'p95', 'address'],
+    rows,
+    [2, 4, 5, 6],
+  );
   if (text) lines.push(text);
   for (const fn of app.functions) {
-    lines.push(`${fn.function}: ${fn.address ?? 'not routed'}${fn.lastChange ? `  (last change ${ago(fn.lastChange.at)}: ${changeLine(fn.lastChange, fn.function)})` : ''}`);
+    lines.push(
+      `${fn.function}: ${fn.address ?? 'not routed'}${fn.lastChange ? `  (last change ${ago(fn.lastChange.at)}: ${changeLine(fn.lastChange, fn.function)})` : ''}`,
+    );
     for (const version of fn.versions) if (version.why) lines.push(`  ${version.version}: ${version.why}`);
   }
   if (app.foreign.length > 0) lines.push(`fns that fnmesh did not deploy: ${app.foreign.join(', ')}`);

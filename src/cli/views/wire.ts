@@ -5,7 +5,9 @@ import { versionsOf } from '../../routing/versions.js';
 /** Each function's address and split, what was added, and what is missing. */
 export function wireView(plan: WirePlan, gatewayUrl: string, dry: boolean): string {
   if (plan.functions.length === 0) return `app ${plan.app} has no functions that fnmesh deployed`;
-  const changed = new Set(plan.changes.map((change) => (change.kind === 'put' ? change.route.function : change.function)));
+  const changed = new Set(
+    plan.changes.map((change) => (change.kind === 'put' ? change.route.function : change.function)),
+  );
   const lines = plan.functions.flatMap((fn) => {
     const state = !changed.has(fn.function) ? 'unchanged' : dry ? 'would be wired' : 'wired';
     return [...functionLines(fn, gatewayUrl), `  ${state}`];
@@ -22,7 +24,13 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
     const port = gatewayUrl === null ? '' : `:${new URL(gatewayUrl).port}`;
     lines.push(`${fn.function} answers at http://${fn.host}${port}${fn.path}  (${shares.join(', ')})`);
   }
-  lines.push(...fn.unrouted.map(({ version, why }) => `${fn.function}/${version} is deployed but not routed: ${why}`));
-  lines.push(...fn.missing.map((version) => `${fn.function}/${version} is gone from the Fn server; its share gets 404`));
+  lines.push(
+    ...fn.unrouted.map(({ version, why }) => `${fn.function}/${version} is deployed but not routed: ${why}`),
+  );
+  lines.push(
+    ...fn.missing.map(
+      (version) => `${fn.function}/${version} is gone from the Fn server; its share gets 404`,
+    ),
+  );
   return lines;
 }
