@@ -1,6 +1,6 @@
 // What fnmesh needs to know of go.mod and go.work (go.dev/ref/mod): which folders outside a version its build reads.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** The directives of go.mod or go.work that lead to other code. */
 export type ModFile = {
@@ -81,12 +81,6 @@ export function workspaceInputs(workFile: string, moduleDir: string): WorkspaceI
 function readModule(dir: string): { dir: string; file: ModFile } {
   const path = join(dir, 'go.mod');
   return { dir, file: parseModFile(existsSync(path) ? readFileSync(path, 'utf8') : '') };
-}
-
-/** A folder as a replacement writes it: Go takes what does not start with ./ or ../ for a module path. */
-export function asReplacement(from: string, to: string): string {
-  const path = relative(from, to);
-  return path.startsWith('..') || isAbsolute(path) ? path : `./${path}`;
 }
 
 /** All Go source of a module, in one text: an import stands in it as a quoted path. */

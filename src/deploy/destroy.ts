@@ -7,7 +7,7 @@ import type { DestroyPlan, DoomedVersion } from './plan-destroy.js';
 import type { DeployPorts } from './ports.js';
 import { labelOf } from './result.js';
 
-export { planDestroy, type DestroyPlan, type DestroyTarget, type DoomedVersion } from './plan-destroy.js';
+export { planDestroy, type DestroyPlan, type DoomedVersion } from './plan-destroy.js';
 
 /** What a destroy did. `undrained`: versions whose last calls took longer than the time limit. */
 export type DestroyResult = {

@@ -115,7 +115,7 @@ async function failure(
 }
 
 /** The last 40 lines of a program's output. */
-export function tailOf(output: string): string {
+function tailOf(output: string): string {
   const lines = output.trimEnd().split('\n');
   return lines.slice(-TAIL_LINES).join('\n');
 }
