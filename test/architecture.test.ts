@@ -52,7 +52,6 @@ const ONLY_IN: Record<string, string[]> = {
   'simple-git': ['git/repo.ts'],
   yaml: ['project/'],
   zod: ['project/', 'build/node.ts'],
-  undici: ['server/'],
   inquirer: ['cli/prompt.ts'],
   '@oclif/core': ['cli/', 'commands/'],
 };

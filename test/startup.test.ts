@@ -8,7 +8,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 const BIN = resolve(import.meta.dirname, '../bin/run.js');
 
 /** Packages that cost tens of milliseconds to load: only `await import` may bring them in. */
-const HEAVY = ['execa', 'inquirer', 'simple-git', 'undici', 'zod'];
+const HEAVY = ['execa', 'inquirer', 'simple-git', 'zod'];
 /** yaml (22 ms) is bearable for commands that read an app's folder, not for these. */
 const LIGHT_COMMANDS = ['stop.ts', 'start.ts', 'doctor.ts'];
 

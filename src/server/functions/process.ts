@@ -1,23 +1,18 @@
 // One hot function process: started, called one request at a time, ended with everything it has started itself.
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { BuildRegistration } from '../../control/protocol.js';
 import { messageOf } from '../../errors.js';
 import type { Call, CallFailure } from './call.js';
 import * as failure from './call.js';
+import { ProcessGroup } from './child.js';
 import { Connection } from './connection.js';
 import type { Outcome } from './connection.js';
-import { OutputReader } from './output.js';
 import type { ProcessRecords } from './records.js';
 import type { ResponseLimits, ResponseReader } from './response-reader.js';
 import { LISTENER, lookForListener, makeSocketDir, removeSocketDir, watchSocketDir } from './socket-dir.js';
 
 /** After SIGTERM, how long a process may take to end before SIGKILL, in milliseconds. */
 const GRACE_MS = 1000;
-/** After a process has ended, how long what it wrote may take to arrive, in milliseconds. */
-const FLUSH_MS = 200;
 
 /** What a process runs and within which bounds. */
 export type ProcessSpec = {
@@ -55,7 +50,7 @@ export class FunctionProcess {
   idleSince = 0;
 
   readonly #dir: string;
-  readonly #child: ChildProcess;
+  readonly #group: ProcessGroup;
   readonly #connection: Connection;
   #call: Call | undefined;
   /** Whether the call under way has not reached the function: a new connection is being opened for it. */
@@ -85,17 +80,17 @@ export class FunctionProcess {
       clearTimeout(timer);
     };
     try {
-      this.#child = start(spec.build, spec.environment(this.#dir));
+      this.#group = new ProcessGroup(spec.build, spec.environment(this.#dir), {
+        error: (error) => this.#couldNotStart(messageOf(error)),
+        exit: (code, signal) => this.#exited(code, signal),
+        line: (stream, text, framed) => this.owner.line(stream, text, framed ?? this.#lastCallId),
+      });
     } catch (error) {
       this.#stopStarting();
       removeSocketDir(this.#dir);
       throw error;
     }
-    if (this.#child.pid !== undefined) records.add(this.#child.pid, this.#dir);
-    this.#child.on('error', (error) => this.#couldNotStart(messageOf(error)));
-    this.#child.on('exit', (code, signal) => this.#exited(code, signal));
-    this.#readOutput('stdout');
-    this.#readOutput('stderr');
+    if (this.#group.pid !== undefined) records.add(this.#group.pid, this.#dir);
   }
 
   /** Makes the call. Only when idle. */
@@ -219,7 +214,7 @@ export class FunctionProcess {
   }
 
   #couldNotStart(why: string): void {
-    if (this.state !== 'starting' || this.#child.pid !== undefined) return;
+    if (this.state !== 'starting' || this.#group.pid !== undefined) return;
     this.owner.line('stderr', `fnmesh: the process could not be started: ${why}`, null);
     this.#retire();
     this.#ended();
@@ -235,7 +230,7 @@ export class FunctionProcess {
     const unsent = this.#unsent;
     if (!expected) this.#retire();
     const how = signal === null ? `with code ${code}` : `by ${signal}`;
-    this.#flushed(() => {
+    this.#group.flushed(() => {
       if (!expected) this.owner.line('stderr', `fnmesh: the process ended ${how}`, this.#lastCallId);
       this.#ended();
       if (wasStarting)
@@ -263,26 +258,8 @@ export class FunctionProcess {
     this.owner.ended(this);
   }
 
-  /** Calls back when all output has been read; a child that left the group may hold it open, so not for long. */
-  #flushed(then: () => void): void {
-    const timer = setTimeout(() => {
-      this.#child.stdout?.destroy();
-      this.#child.stderr?.destroy();
-    }, FLUSH_MS);
-    this.#child.once('close', () => {
-      clearTimeout(timer);
-      then();
-    });
-  }
-
   #kill(signal: NodeJS.Signals): void {
-    const { pid } = this.#child;
-    if (pid === undefined || this.state === 'ended') return;
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      // Nothing of the group is left.
-    }
+    if (this.state !== 'ended') this.#group.kill(signal);
   }
 
   #startCallTimer(): void {
@@ -303,32 +280,4 @@ export class FunctionProcess {
     }
     return this.#deadline.text;
   }
-
-  #readOutput(stream: 'stdout' | 'stderr'): void {
-    const reader = new OutputReader((text, framed) =>
-      this.owner.line(stream, text, framed ?? this.#lastCallId),
-    );
-    const source = this.#child[stream];
-    source?.on('data', (bytes: Buffer) => reader.push(bytes));
-    source?.on('close', () => reader.end());
-    source?.on('error', () => {});
-  }
-}
-
-function start({ dir, command }: BuildRegistration, env: Record<string, string>): ChildProcess {
-  const [program = '', ...args] = command;
-  return spawn(programIn(dir, program), args, {
-    cwd: dir,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Its own process group, so that what it starts can be ended with it.
-    detached: true,
-  });
-}
-
-/** A program of the build's folder, or else one to be found on the PATH. */
-function programIn(dir: string, program: string): string {
-  if (isAbsolute(program)) return program;
-  const inDir = resolve(dir, program);
-  return program.includes('/') || existsSync(inDir) ? inDir : program;
 }
