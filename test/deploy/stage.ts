@@ -25,7 +25,7 @@ export type MemoryImages = ImageStore & {
 };
 
 /** A store that takes anything and starts nothing. */
-export function memoryImages(): MemoryImages {
+function memoryImages(): MemoryImages {
   return {
     published: new Set(),
     warmed: [],
@@ -44,7 +44,7 @@ export function memoryImages(): MemoryImages {
 }
 
 /** The writes that a port was asked for, in order. */
-export function recording(server: FnServer): { server: FnServer; writes: string[] } {
+function recording(server: FnServer): { server: FnServer; writes: string[] } {
   const writes: string[] = [];
   const proxy = new Proxy(server, {
     get(target, name: keyof FnServer) {
@@ -131,7 +131,7 @@ export function requestFor(project: Project, only?: string[]): DeployRequest {
 }
 
 /** An empty folder that goes after the test. */
-export function folder(): string {
+function folder(): string {
   const root = mkdtempSync(join(tmpdir(), 'fnmesh-deploy-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   return root;

@@ -58,8 +58,12 @@ describe("the app's name alone", () => {
   });
 
   it('comes with the folder, and from any form of the file', async () => {
-    for (const files of [{ 'app.yaml': 'name: shop\n' }, { 'app.json': '{"name": "shop"}' }]) {
-      const root = folderWith(files);
+    const forms = [
+      ['app.yaml', 'name: shop\n'],
+      ['app.json', '{"name": "shop"}'],
+    ] as const;
+    for (const [file, text] of forms) {
+      const root = folderWith({ [file]: text });
       expect(await readAppName(root, listener().emit)).toEqual({ root, name: 'shop' });
     }
     await expect(readAppName(folderWith({ 'app.yaml': '' }), listener().emit)).rejects.toThrow(
