@@ -82,7 +82,9 @@ function startOf(pid: number): string | undefined {
     }
     // The 22nd field of proc(5)'s stat; the second, the name in parentheses, may hold spaces.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; nobody has asked for its exit code yet.
+    return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     return undefined;
   }
