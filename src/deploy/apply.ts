@@ -63,10 +63,12 @@ export async function applyVersion(
     };
   }
   const { id } = before.fn;
-  if (!isEmpty(plan.body)) {
-    if (desired.cannotRun === undefined) await warm(desired, id, ports, plan.body);
-    await ports.fn.updateFn(id, plan.body);
+  const isChanged = !isEmpty(plan.body);
+  // Without notes it may be what a deploy left behind that was broken off before the fn was ever started.
+  if ((isChanged || before.notes === null) && desired.cannotRun === undefined) {
+    await warm(desired, id, ports, plan.body);
   }
+  if (isChanged) await ports.fn.updateFn(id, plan.body);
   return { plan, action: plan.action, fnId: id, stale: await applyTriggers(plan, id, app, ports) };
 }
 
