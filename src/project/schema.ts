@@ -1,5 +1,6 @@
 // What app.yaml and func.yaml may hold, as Fn's server takes it: the only importer of zod, itself imported lazily.
 import * as z from 'zod/mini';
+import { hostOf, isHost } from '../routing/match.js';
 import type { AppFile, FuncFile } from './project.js';
 import type { KeyPath } from './yaml.js';
 
@@ -86,7 +87,12 @@ const trigger = z.object(
 
 const appSchema = z.object(
   {
-    name: wordName('app'),
+    name: wordName('app').check(
+      z.refine((name) => isHost(hostOf(name)), {
+        error: ({ input }) =>
+          `cannot be part of the host ${hostOf(String(input))}: ASCII letters, digits, "_" and "-" only, no "-" at either end, at most 63`,
+      }),
+    ),
     config: z.optional(config),
     annotations: z.optional(annotations),
     syslog_url: z.optional(text),

@@ -6,6 +6,14 @@ export function hostOf(app: AppName): string {
   return `${app.toLowerCase()}.localhost`;
 }
 
+const LABEL = '[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?';
+const HOST = new RegExp(String.raw`^${LABEL}(\.${LABEL})*$`);
+
+/** Whether a route may have this host: a DNS name in lower case, with underscores for apps that are named so. */
+export function isHost(text: string): boolean {
+  return text.length <= 253 && HOST.test(text);
+}
+
 /** The path a function answers on: `/` for the one named like its app, else `/<function>`. */
 export function pathOf(app: AppName, fn: FunctionName): string {
   return fn === app ? '/' : `/${fn}`;

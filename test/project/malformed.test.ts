@@ -210,6 +210,13 @@ describe('app.yaml', () => {
   it.each<[string, string, RegExp]>([
     ['no name', 'config: {}\n', /^app.yaml:1:1: name is missing$/],
     ['a name with a slash', 'name: a/b\n', /^app.yaml:1:7: name is no app name/],
+    [
+      'a name that no host can have',
+      'config: {}\nname: привет\n',
+      /^app.yaml:2:7: name cannot be part of the host привет.localhost: ASCII letters/,
+    ],
+    ['a name that ends in -', 'name: a-\n', /^app.yaml:1:7: name cannot be part of the host a-.localhost/],
+    ['a name too long for a host', `name: ${'a'.repeat(64)}\n`, /^app.yaml:1:7: name cannot be part of/],
     ['a syntax error', 'name: "a\n', /^app.yaml:\d+:\d+: /],
     ['nothing', '', /^app.yaml:1:1: the file must be a map/],
   ])('%s', async (_what, text, message) => {

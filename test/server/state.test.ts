@@ -208,6 +208,11 @@ describe('a write of routes is refused', () => {
     ],
     ['a bad app', [put('cart', HALF, null, { app: 'a/b' })], /"a\/b" is no app's name/],
     ['a bad function', [put('Cart!', HALF, null)], /"Cart!" is no function's name/],
+    [
+      'a function that no header can carry',
+      [put('привет', HALF, null, { app: 'привет', host: 'hello.localhost' })],
+      /"привет" is no function's name/,
+    ],
     ['a function named like a version', [put('v2', HALF, null)], /"v2" is no function's name/],
     ['a bad host', [put('cart', HALF, null, { host: 'a b' })], /"a b" is no host name/],
     ['a host with a port', [put('cart', HALF, null, { host: 'a:80' })], /no host name/],

@@ -1,14 +1,13 @@
 // What a write of routes may hold. The control socket hands on whatever it was sent, so everything is checked here.
 import { isWord, isTooLong } from '../../fn/rules.js';
 import { FnmeshError } from '../../errors.js';
+import { isHost } from '../../routing/match.js';
 import { WHOLE, type Destination, type Route, type Rule } from '../../routing/route.js';
 import { isFunctionName, isVersionName } from '../../routing/versions.js';
 import type { Reason, RouteChange } from '../../router/router.js';
 
 const VERBS = ['shift', 'undo', 'deploy', 'wire', 'destroy'];
 const LONGEST_TEXT = 4096;
-const LABEL = '[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?';
-const HOST = new RegExp(String.raw`^${LABEL}(\.${LABEL})*$`);
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -58,8 +57,8 @@ function checkNames(app: unknown, name: unknown, at: string): { app: string; fun
   if (typeof app !== 'string' || !isWord(app) || isTooLong(app)) {
     throw wrong(`${at}.app: ${show(app)} is no app's name`);
   }
-  // A function that has its app's name may have any name that an app may have.
-  if (typeof name !== 'string' || (name !== app && !isFunctionName(name))) {
+  // A function that has its app's name may have any name that an app may have and a response header can carry.
+  if (typeof name !== 'string' || (name !== app && !isFunctionName(name)) || !/^[!-~]+$/.test(name)) {
     throw wrong(`${at}.function: ${show(name)} is no function's name`);
   }
   return { app, function: name };
@@ -68,7 +67,7 @@ function checkNames(app: unknown, name: unknown, at: string): { app: string; fun
 function checkRoute(value: unknown, at: string): Route {
   const { app, function: name, host, path, rules, split, destinations } = object(value, at);
   const names = checkNames(app, name, at);
-  if (typeof host !== 'string' || host.length > 253 || !HOST.test(host)) {
+  if (typeof host !== 'string' || !isHost(host)) {
     throw wrong(`${at}.host: ${show(host)} is no host name`);
   }
   if (typeof path !== 'string' || !/^\/[!-"$->@-~]*$/.test(path) || path.length > 1024) {
