@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../errors.js';
-import { compareVersions, isFunctionName, isVersionName } from '../routing/versions.js';
+import { compareVersions, isFunctionName, isVersionName, nearestFunctionName } from '../routing/versions.js';
 import type { Problem } from './problems.js';
 
 /** A folder with a func.yaml, .yml or .json. */
@@ -117,10 +117,7 @@ function nameOf(dir: string, given: string, found: Discovery): string {
     });
     return given;
   }
-  const made = given
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^[^a-z]+|-+$/g, '');
+  const made = nearestFunctionName(given);
   const isMadeName: boolean = isFunctionName(made);
   if (isMadeName) {
     found.warnings.push({

@@ -1,5 +1,6 @@
 // Which host and path a function answers on. Paths are exact, as Fn's triggers are.
 import type { AppName, FunctionName } from './route.js';
+import { nearestFunctionName } from './versions.js';
 
 /** The host an app's functions answer on. */
 export function hostOf(app: AppName): string {
@@ -14,9 +15,14 @@ export function isHost(text: string): boolean {
   return text.length <= 253 && HOST.test(text);
 }
 
+/** Whether the function is the one named like its app, as near as a function's name can be to an app's. */
+export function isNamedLikeApp(app: AppName, fn: FunctionName): boolean {
+  return fn === app || fn === nearestFunctionName(app);
+}
+
 /** The path a function answers on: `/` for the one named like its app, else `/<function>`. */
 export function pathOf(app: AppName, fn: FunctionName): string {
-  return fn === app ? '/' : `/${fn}`;
+  return isNamedLikeApp(app, fn) ? '/' : `/${fn}`;
 }
 
 /** The app, in lower case, that a Host header names: `<app>.localhost`, with or without port. */

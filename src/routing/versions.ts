@@ -1,5 +1,5 @@
 // The grammar and the order of version and function names.
-import type { VersionName } from './route.js';
+import type { FunctionName, VersionName } from './route.js';
 
 const VERSION = /^v\d+(-[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/;
 const FUNCTION = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -16,6 +16,14 @@ export function isVersionName(text: string): boolean {
 /** Whether fnmesh may make a function of this name: a DNS label of 40 characters at most, unlike a version. */
 export function isFunctionName(text: string): boolean {
   return FUNCTION.test(text) && text.length <= LONGEST_NAME && !isVersionName(text);
+}
+
+/** The nearest name that a function can have; what it gives may still be none. */
+export function nearestFunctionName(text: string): FunctionName {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+|-+$/g, '');
 }
 
 /** Orders version names by number, then suffix: v1, v1-fix, v2, v2-rc2, v2-rc10, v10. Negative when `a` is first. */

@@ -1,4 +1,5 @@
 // Scaffolding as data: which files a command will write and move. --dry-run shows it, apply.ts carries it out.
+import { isNamedLikeApp } from '../routing/match.js';
 
 /** A file to write: its text, its bytes, the file it is a copy of, or the link it is. */
 export type PlannedFile = {
@@ -63,6 +64,6 @@ export function namesOf(app: string, functionName: string, version: string): Ver
     function: functionName,
     version,
     fn: `${functionName}-${version}`,
-    source: functionName === app ? `/${version}` : `/${functionName}/${version}`,
+    source: isNamedLikeApp(app, functionName) ? `/${version}` : `/${functionName}/${version}`,
   };
 }

@@ -90,6 +90,13 @@ describe('hosts and paths', () => {
     ]);
   });
 
+  test.each(['Hello_App', 'hello-app', '1-Hello.App_'])(
+    'of the app %s the function hello-app has /',
+    (app) => {
+      expect([pathOf(app, 'hello-app'), pathOf(app, 'hello')]).toEqual(['/', '/hello']);
+    },
+  );
+
   test.each([
     ['/cart', '/cart'],
     ['/cart?x=/y?z', '/cart'],
