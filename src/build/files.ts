@@ -10,8 +10,8 @@ export type SourceFile = { path: string; absolute: string; executable: boolean; 
 
 /** What a walk leaves out besides what no version counts as its own. */
 export type Leave = {
-  /** Paths relative to the folder, such as the binary that a build by hand left there. */
-  paths?: readonly string[];
+  /** Files by their paths relative to the folder, such as the binary that a build by hand left there. */
+  files?: readonly string[];
   /** Folders that hold a file of this name are not entered, the top one excepted: `go.mod` for nested modules. */
   foldersWith?: readonly string[];
 };
@@ -55,7 +55,6 @@ function walk(root: string, at: string, leave: Leave, parents: readonly string[]
     if (NEVER.has(entry.name) || entry.name.endsWith('.pyc')) continue;
     if (at === '' && OF_THE_APP.has(entry.name)) continue;
     const path = at === '' ? entry.name : `${at}/${entry.name}`;
-    if (leave.paths?.includes(path)) continue;
     if (entry.isFile() || entry.isDirectory() || entry.isSymbolicLink()) {
       visit(root, path, leave, parents, found);
     }
@@ -74,7 +73,7 @@ function visit(
   if (stat === undefined) {
     throw new FnmeshError('config', `${absolute} is a link that leads nowhere`, { try: `rm ${absolute}` });
   }
-  if (stat.isFile()) {
+  if (stat.isFile() && !leave.files?.includes(path)) {
     found.push({ path, absolute, executable: (stat.mode & 0o111) !== 0, size: stat.size });
   }
   if (!stat.isDirectory() || leave.foldersWith?.some((name) => existsSync(join(absolute, name)))) return;

@@ -45,7 +45,7 @@ function inputsOf(version: VersionFolder): Inputs {
   const folders = [...replacedFolders(module, version.dir), ...(workspace?.folders ?? [])];
   return {
     // A binary that was built by hand, and modules of their own, are no part of what is built.
-    leave: { paths: ['func'], foldersWith: ['go.mod'] },
+    leave: { files: ['func'], foldersWith: ['go.mod'] },
     folders: [...new Set(folders)].sort(),
     settings: workspace?.requires ?? [],
   };

@@ -44,6 +44,22 @@ describe.skipIf(!has('go', 'version'))('Go', () => {
     expect(await build(v1, root)).toMatchObject({ hash: first.hash, reused: true });
   });
 
+  test('a folder named func counts, a binary of that name does not', async () => {
+    const root = emptyFolder();
+    const v1 = version(root, GO_FILES);
+    const { hash } = await build(v1, root);
+    write(v1.dir, { func: 'built by hand' });
+    expect(await build(v1, root)).toMatchObject({ hash, reused: true });
+    rmSync(join(v1.dir, 'func'));
+    const uses = 'package main\n\nimport "func/func"\n\nfunc main() { text.Print() }\n';
+    const text = 'package text\n\nimport "fmt"\n\nfunc Print() { fmt.Print("two") }\n';
+    write(v1.dir, { 'func.go': uses, 'func/text.go': text });
+    const second = await build(v1, root);
+    expect(await output(second)).toBe('two');
+    write(v1.dir, { 'func/text.go': text.replace('two', 'three') });
+    expect(await output(await build(v1, root))).toBe('three');
+  });
+
   test('--force makes another build, which then counts', async () => {
     const root = emptyFolder();
     const v1 = version(root, GO_FILES);
