@@ -58,7 +58,7 @@ function needsNpm(file: PackageFile): boolean {
   const scripts = file.scripts ?? {};
   return (
     KINDS.some((kind) => Object.keys(file[kind] ?? {}).length > 0) ||
-    INSTALL_SCRIPTS.some((name) => name in scripts) ||
+    INSTALL_SCRIPTS.some((name) => Object.hasOwn(scripts, name)) ||
     'workspaces' in file
   );
 }

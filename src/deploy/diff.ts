@@ -21,13 +21,13 @@ export function diffMap<Value extends Json>(
 ): MapDiff<Value> {
   const diff: MapDiff<Value> = { changes: [], body: {} };
   for (const [key, to] of Object.entries(after)) {
-    const from = before[key] ?? null;
+    const from = own(before, key) ?? null;
     if (isDeepStrictEqual(from, to)) continue;
     diff.changes.push({ field: `${name}.${key}`, from, to });
     diff.body[key] = to;
   }
   for (const key of put) {
-    if (key in after || !(key in before)) continue;
+    if (Object.hasOwn(after, key) || !Object.hasOwn(before, key)) continue;
     diff.changes.push({ field: `${name}.${key}`, from: before[key] ?? null, to: null });
     diff.body[key] = '';
   }
@@ -46,9 +46,14 @@ export function diffAnnotations(
 
 /** The PUT that makes fnmesh's notes in `before` equal to `after`; null when they are. */
 export function diffNotes(before: Annotations = {}, after: Annotations): Annotations | null {
-  const own = Object.fromEntries(Object.entries(before).filter(([key]) => key.startsWith('fnmesh/')));
-  const { changes, body } = diffMap('annotations', own, after, Object.keys(own));
+  const noted = Object.fromEntries(Object.entries(before).filter(([key]) => key.startsWith('fnmesh/')));
+  const { changes, body } = diffMap('annotations', noted, after, Object.keys(noted));
   return changes.length === 0 ? null : body;
+}
+
+/** What the map itself has under a key: a user's key may be `constructor`. */
+function own<Value>(map: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 /** True when a map has no keys. */

@@ -113,7 +113,7 @@ function checkSingle(doomed: DoomedVersion, all: readonly DoomedVersion[], route
 }
 
 function without(route: Route, version: string, ifRevision: number): RouteChange | undefined {
-  if (!(version in route.split)) return undefined;
+  if (!Object.hasOwn(route.split, version)) return undefined;
   const rest = <T>(of: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(of).filter(([name]) => name !== version));
   return {

@@ -54,7 +54,7 @@ export function planApp(desired: DesiredApp, observed: App | null): AppPlan {
   if (observed !== null && changes.length === 0) return { name, action: 'unchanged', changes, body };
   // Only with a real change: the app's annotations are part of what its processes run as.
   const gone = Object.keys(observed?.annotations ?? {}).filter(
-    (key) => key.startsWith('fnmesh/') && !(key in notes),
+    (key) => key.startsWith('fnmesh/') && !Object.hasOwn(notes, key),
   );
   const all = { ...Object.fromEntries(gone.map((key) => [key, ''])), ...annotations.body, ...notes };
   if (!isEmpty(config.body)) body.config = config.body;

@@ -132,7 +132,7 @@ function wireOne(
     path,
     before: before?.split ?? null,
     after: route?.split ?? null,
-    added: versionsOf(split).filter((version) => routable && !(version in known)),
+    added: versionsOf(split).filter((version) => routable && !Object.hasOwn(known, version)),
     missing: versionsOf(known).filter((version) => !versions.has(version)),
     unrouted: unrouted.sort((a, b) => compareVersions(a.version, b.version)),
   };

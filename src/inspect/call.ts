@@ -41,7 +41,7 @@ export async function callFunction(
   const { version } = options;
   const headers = [...options.headers];
   if (version !== undefined) {
-    if (!(version in route.split)) {
+    if (!Object.hasOwn(route.split, version)) {
       throw new FnmeshError(
         'not_found',
         `${route.function} has no version ${version}; it has ${Object.keys(route.split).join(', ')}`,

@@ -51,8 +51,7 @@ async function fnNames(
   const destinations =
     table.routes.find(({ route }) => route.function === of.function)?.route.destinations ?? {};
   if (of.version === undefined) return Object.values(destinations).map(({ fn }) => fn);
-  const one = destinations[of.version];
-  if (one) return [one.fn];
+  if (Object.hasOwn(destinations, of.version)) return [destinations[of.version]!.fn];
   throw new FnmeshError(
     'not_found',
     `${of.function} has no version ${of.version}; it has ${Object.keys(destinations).join(', ')}`,

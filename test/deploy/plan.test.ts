@@ -121,6 +121,13 @@ describe('a version', () => {
     expect([plan.action, plan.body]).toEqual([action, body]);
   });
 
+  test('with a config key that every object inherits is compared by its own', () => {
+    const there = observed(fn(), [trigger(noted({ config: ['constructor'] }))]);
+    expect(planVersion(wanted({ config: { toString: 'x' } }), there, null).changes).toEqual([
+      { field: 'config.toString', from: null, to: 'x' },
+    ]);
+  });
+
   test('that is not there yet is created with all it asks for', () => {
     const plan = planVersion(wanted({ limits: { memory: 256 }, config: { A: '1' } }), undefined, null);
     expect(plan).toMatchObject({
