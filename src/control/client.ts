@@ -24,7 +24,7 @@ export class ControlClient {
     const json = parseAnswer(text, call);
     if ((answer.statusCode ?? 500) < 400) return json as ControlCalls[Name]['answer'];
     const error = json as ControlError;
-    throw new FnmeshError(error.code, error.message);
+    throw errorOf(error);
   }
 
   /**
@@ -39,7 +39,7 @@ export class ControlClient {
     const answer = await this.#send(call, query, undefined, 0, signal);
     if ((answer.statusCode ?? 500) >= 400) {
       const error = parseAnswer(await readAll(answer), call) as ControlError;
-      throw new FnmeshError(error.code, error.message);
+      throw errorOf(error);
     }
     let rest = '';
     try {
@@ -95,9 +95,13 @@ export class ControlClient {
   }
 }
 
+function errorOf(error: ControlError): FnmeshError {
+  return new FnmeshError(error.code, error.message, error.try === undefined ? {} : { try: error.try });
+}
+
 function unreachable(error: NodeJS.ErrnoException): FnmeshError {
   if (error instanceof FnmeshError) return error;
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'ECONNREFUSED') {
     return new FnmeshError('unreachable', 'the embedded server is not running', {
       try: 'fnmesh start -d',
       cause: error,

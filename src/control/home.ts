@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { FnmeshError } from '../errors.js';
+import { FnmeshError, messageOf } from '../errors.js';
 
 // A unix socket's path is limited by the kernel's sockaddr_un: 108 bytes on Linux, 104 on macOS, one for the end.
 const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107;
@@ -38,3 +38,25 @@ export function lockFile(dir: string): string {
 export function controlSocket(dir: string): string {
   return join(dir, 'control.sock');
 }
+
+/** The error for a state folder that the system does not let us use, with what to look at. */
+export function cannot(what: 'read' | 'write to', dir: string, cause: unknown): FnmeshError {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  const why = code === 'ENOSPC' ? 'no space is left on its disk' : messageOf(cause);
+  const way = WAYS_OUT[code];
+  return new FnmeshError('failed', `Cannot ${what} the state in ${dir}: ${why}`, {
+    cause,
+    ...(way && { try: way(dir) }),
+  });
+}
+
+const looked = (dir: string): string => `ls -ld ${dir}`;
+const WAYS_OUT: Partial<Record<string, (dir: string) => string>> = {
+  ENOSPC: (dir) => `df -h ${dir}`,
+  EROFS: () => 'export FNMESH_HOME=/a/folder/of/yours',
+  EACCES: looked,
+  EPERM: looked,
+  EEXIST: looked,
+  ENOENT: looked,
+  ENOTDIR: looked,
+};

@@ -90,4 +90,9 @@ export type ControlCalls = {
 };
 
 /** The body of every control answer with a status of 400 and more. */
-export type ControlError = { code: 'usage' | 'not_found' | 'conflict' | 'failed'; message: string };
+export type ControlError = {
+  code: 'usage' | 'not_found' | 'conflict' | 'failed';
+  message: string;
+  /** One command or edit that helps. */
+  try?: string;
+};

@@ -39,6 +39,9 @@ export interface Controlled {
 /** The largest body of a control call, in bytes: a write of 10,000 routes has its place. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
+/** How much of a followed log may wait for its reader, in bytes; the last 8 MiB of all lines fit. */
+const MOST_UNREAD = 16 * 1024 * 1024;
+
 type Names = { [Name in keyof ControlCalls]: ControlCalls[Name]['call'] }[keyof ControlCalls];
 type Ask = { query: URLSearchParams; body: unknown; response: ServerResponse };
 
@@ -57,7 +60,7 @@ export function serveControl(path: string, controlled: Controlled): Promise<Serv
   server.requestTimeout = 0;
   rmSync(path, { force: true });
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    server.on('error', reject);
     // The socket is made without rights for others, not stripped of them afterwards.
     const mask = process.umask(0o177);
     server.listen(path, () => {
@@ -95,7 +98,10 @@ function answers(controlled: Controlled): Record<Names, (ask: Ask) => unknown> {
     'POST /warm': ({ body }) => controlled.warm(body as WarmRequest),
     'GET /functions': ({ query }) => controlled.functions(needed(query, 'app')),
     'GET /logs': ({ query, response }) => {
-      const write = (line: LogLine): void => void response.write(`${JSON.stringify(line)}\n`);
+      // A reader that does not read must not make the server hold what all functions write: it loses lines.
+      const write = (line: LogLine): void => {
+        if (response.writableLength < MOST_UNREAD) response.write(`${JSON.stringify(line)}\n`);
+      };
       const follow = query.get('follow') === '1';
       const { lines, stop } = controlled.logs(
         query.getAll('fnId'),
@@ -146,7 +152,8 @@ async function answer(
         : 'failed';
     const status = { conflict: 409, not_found: 404, usage: 400, failed: 500 }[code];
     if (!known) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    send(response, status, { code, message: messageOf(error) } satisfies ControlError);
+    const way = known?.try === undefined ? {} : { try: known.try };
+    send(response, status, { code, message: messageOf(error), ...way } satisfies ControlError);
   }
 }
 

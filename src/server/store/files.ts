@@ -1,7 +1,7 @@
 // The store's files: their names, who may read them, and how they reach the disk.
 import { chmod, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FnmeshError, messageOf } from '../../errors.js';
+import { cannot } from '../../control/home.js';
 
 /** The layout this version writes, and the newest it reads. */
 export const FORMAT = 1;
@@ -66,16 +66,4 @@ export async function syncFolder(dir: string): Promise<void> {
 export async function moveIntoPlace(dir: string, temporary: string, name: string): Promise<void> {
   await rename(join(dir, temporary), join(dir, name));
   await syncFolder(dir);
-}
-
-/** The error for a state folder that the system does not let us use. */
-export function cannot(what: 'read' | 'write to', dir: string, cause: unknown): FnmeshError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const fix =
-    code === 'ENOSPC' ? `df -h ${dir}` : code === 'EACCES' || code === 'EPERM' ? `ls -ld ${dir}` : undefined;
-  const why = code === 'ENOSPC' ? 'no space is left on its disk' : messageOf(cause);
-  return new FnmeshError('failed', `Cannot ${what} the state in ${dir}: ${why}`, {
-    cause,
-    ...(fix && { try: fix }),
-  });
 }

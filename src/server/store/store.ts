@@ -1,8 +1,9 @@
 // The server's memory on disk: documents in a snapshot plus a journal, safe against kill -9, power cuts and full disks.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cannot } from '../../control/home.js';
 import { messageOf } from '../../errors.js';
-import { cannot, journalName, prepareFolder, storeFiles, syncFolder } from './files.js';
+import { journalName, prepareFolder, storeFiles, syncFolder } from './files.js';
 import { encode, Journal, type Open, type Transaction } from './journal.js';
 import { apply, load, type Documents } from './load.js';
 import { writeSnapshot, type Entry } from './snapshot.js';
