@@ -25,13 +25,14 @@ export function pathOf(app: AppName, fn: FunctionName): string {
   return isNamedLikeApp(app, fn) ? '/' : `/${fn}`;
 }
 
-/** The app, in lower case, that a Host header names: `<app>.localhost`, with or without port. */
-export function appOfHost(host: string): AppName | undefined {
-  return /^([a-z0-9_-]+)\.localhost\.?(?::\d*)?$/i.exec(host)?.[1]?.toLowerCase();
-}
-
-/** The path of a request target, as it was sent: no decoding, no merging of slashes, no query. */
+/**
+ * The path of a request's target, as it was sent: no decoding, no merging of slashes, no query. A target may name
+ * scheme and host too, as sent to a proxy.
+ */
 export function pathOfTarget(target: string): string {
   const query = target.indexOf('?');
-  return query < 0 ? target : target.slice(0, query);
+  const plain = query < 0 ? target : target.slice(0, query);
+  if (plain.startsWith('/')) return plain;
+  const path = /^https?:\/\/[^/#]*(.*)$/is.exec(plain)?.[1];
+  return path === undefined ? plain : path.startsWith('/') ? path : `/${path}`;
 }

@@ -1,5 +1,6 @@
 // Everything that calls functions: the invocation paths of the Fn port, and the gateway port.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pathOfTarget } from '../routing/match.js';
 import type { Catalog } from './catalog.js';
 import type { Functions } from './functions/functions.js';
 import type { Gateway } from './gateway.js';
@@ -23,9 +24,9 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const trigger = createTrigger(options);
   return {
     fn(req, res) {
-      const url = req.url!;
-      if (isBelow(url, '/t') || isBelow(url, '/r')) trigger(req, res);
-      else if (isBelow(url, '/invoke')) invoke(req, res);
+      const path = pathOfTarget(req.url!);
+      if (isBelow(path, '/t') || isBelow(path, '/r')) trigger(req, res);
+      else if (isBelow(path, '/invoke')) invoke(req, res);
       else return false;
       return true;
     },
@@ -33,9 +34,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   };
 }
 
-/** Whether the target's path is `root` or lies below it. */
-function isBelow(url: string, root: string): boolean {
-  if (!url.startsWith(root)) return false;
-  const next = url[root.length];
-  return next === undefined || next === '/' || next === '?';
+/** Whether the path is `root` or lies below it. */
+function isBelow(path: string, root: string): boolean {
+  return path.startsWith(root) && (path.length === root.length || path[root.length] === '/');
 }

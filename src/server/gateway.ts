@@ -5,6 +5,7 @@ import { decide } from '../routing/decide.js';
 import type { RequestHead } from '../routing/decide.js';
 import { createDraw } from '../routing/draw.js';
 import type { Draw } from '../routing/draw.js';
+import { pathOfTarget } from '../routing/match.js';
 import type { AppName, FunctionName, VersionName } from '../routing/route.js';
 import { readBody } from './body.js';
 import { VersionCounters } from './counters.js';
@@ -12,7 +13,7 @@ import { appOfHost } from './host.js';
 import { sendMessage } from './http-call.js';
 import type { InvokeOptions } from './invoke.js';
 import { noRoute } from './no-route.js';
-import { TRIGGER_METHODS, pathOf, requestTooLarge } from './request.js';
+import { TRIGGER_METHODS, requestTooLarge } from './request.js';
 import { callTrigger } from './trigger.js';
 
 /** The gateway and what it can tell about its traffic. */
@@ -102,7 +103,7 @@ export function createGateway(options: InvokeOptions): Gateway {
 
   return {
     handle(req, res) {
-      const path = pathOf(pathFromTarget(req.url!));
+      const path = pathOfTarget(req.url!);
       if (!TRIGGER_METHODS.has(req.method!)) {
         return sendMessage(req, res, 405, `Method not allowed: ${req.method} ${path}`);
       }
@@ -144,10 +145,3 @@ const head: RequestHead & { headers: IncomingMessage['headers'] } = {
     return Array.isArray(value) ? value.join(', ') : value;
   },
 };
-
-/** The path of a target that names scheme and host too, as sent to a proxy. */
-function pathFromTarget(url: string): string {
-  if (url.startsWith('/')) return url;
-  const path = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1];
-  return path === undefined ? url : path.startsWith('/') ? path : `/${path}`;
-}

@@ -7,11 +7,6 @@ const MOST_KNOWN = 1000;
 /** Host headers already taken apart; the same few come with every request. */
 const labels = new Map<string, string | undefined>();
 
-/** The host of an app at the gateway. */
-export function hostOf(appName: string): string {
-  return `${appName}${SUFFIX}`;
-}
-
 /**
  * The app that the host names as `<app>.localhost` (ASCII case and port do not count); undefined when it names none
  * that exists.

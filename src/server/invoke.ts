@@ -1,12 +1,13 @@
 // POST /invoke/{fn id}: calls a fn with the body and headers as they are (fnproject/fn 0.3.753,
 // api/server/runner_fninvoke.go).
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pathOfTarget } from '../routing/match.js';
 import { readBody } from './body.js';
 import type { Catalog } from './catalog.js';
 import type { Functions } from './functions/functions.js';
 import { invokeRequestHeaders } from './headers.js';
 import { HttpCall, sendEmpty, sendMessage } from './http-call.js';
-import { pathOf, requestTooLarge } from './request.js';
+import { requestTooLarge } from './request.js';
 
 /** What calling needs. `maxRequestSize` in bytes. */
 export type InvokeOptions = { catalog: Catalog; functions: Functions; maxRequestSize: number };
@@ -29,7 +30,7 @@ export function createInvoke(options: InvokeOptions): (req: IncomingMessage, res
   }
 
   return (req, res) => {
-    const path = pathOf(req.url!);
+    const path = pathOfTarget(req.url!);
     const id = path.slice('/invoke/'.length);
     if (id === '' || (id.includes('/') && id.indexOf('/') !== id.length - 1)) {
       return sendMessage(req, res, 404, `Path not found: ${req.method} ${path}`);

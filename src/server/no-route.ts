@@ -1,6 +1,7 @@
 // Why nothing answers at the gateway, and what would.
+import { hostOf } from '../routing/match.js';
 import type { Catalog } from './catalog.js';
-import { appOfHost, hostOf } from './host.js';
+import { appOfHost } from './host.js';
 
 /** How many hosts a message names. */
 const MOST_NAMED = 10;

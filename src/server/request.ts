@@ -14,12 +14,6 @@ export const TRIGGER_METHODS: ReadonlySet<string> = new Set([
   'TRACE',
 ]);
 
-/** The path of a request target, escaped as it came, without the query. */
-export function pathOf(url: string): string {
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
-}
-
 /** The whole URL that the caller asked for. */
 export function fullUrl(req: IncomingMessage): string {
   const url = req.url!;

@@ -1,6 +1,7 @@
 // /t/{app}{source}, and its old name /r/: calls the fn behind an http trigger (fnproject/fn 0.3.753,
 // api/server/runner_httptrigger.go).
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pathOfTarget } from '../routing/match.js';
 import { readBody } from './body.js';
 import type { Catalog } from './catalog.js';
 import type { Functions } from './functions/functions.js';
@@ -8,7 +9,7 @@ import { triggerRequestHeaders } from './headers.js';
 import type { Watch } from './http-call.js';
 import { HttpCall, sendMessage } from './http-call.js';
 import type { InvokeOptions } from './invoke.js';
-import { TRIGGER_METHODS, fullUrl, pathOf, requestTooLarge } from './request.js';
+import { TRIGGER_METHODS, fullUrl, requestTooLarge } from './request.js';
 
 /** Who else has to do with a call: raw headers for its answers, and who hears of its end. */
 export type Escort = { marks: readonly string[]; watch: Watch; startedAt: number };
@@ -48,7 +49,7 @@ export function callTrigger(
 export function createTrigger(options: InvokeOptions): (req: IncomingMessage, res: ServerResponse) => void {
   const { catalog, maxRequestSize } = options;
   return (req, res) => {
-    const path = pathOf(req.url!);
+    const path = pathOfTarget(req.url!);
     const target = splitTarget(path);
     if (target === undefined) return sendMessage(req, res, 404, `Path not found: ${req.method} ${path}`);
     if (target === 'malformed') return sendMessage(req, res, 400, `Invalid URL escape in ${path}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { appOfHost, hostOf, pathOf, pathOfTarget } from '../../src/routing/match.js';
+import { hostOf, pathOf, pathOfTarget } from '../../src/routing/match.js';
 import { editDistance, nearest } from '../../src/routing/near.js';
 import { globMatches, resolveFunctions } from '../../src/routing/resolve.js';
 import { compareVersions, isFunctionName, isVersionName, versionsOf } from '../../src/routing/versions.js';
@@ -67,21 +67,6 @@ describe('nearest', () => {
 });
 
 describe('hosts and paths', () => {
-  test.each<[string, string | undefined]>([
-    ['hello-app.localhost', 'hello-app'],
-    ['Hello-App.LOCALHOST:8082', 'hello-app'],
-    ['shop.localhost.:80', 'shop'],
-    ['my_app.localhost', 'my_app'],
-    ['localhost', undefined],
-    ['localhost:8082', undefined],
-    ['a.b.localhost', undefined],
-    ['shop.localhost.example', undefined],
-    ['shop.localhost:80x', undefined],
-    ['', undefined],
-  ])('host %s is of app %s', (host, app) => {
-    expect(appOfHost(host)).toBe(app);
-  });
-
   test('a function answers on its own path, the one named like the app on /', () => {
     expect([hostOf('Shop'), pathOf('shop', 'cart'), pathOf('shop', 'shop')]).toEqual([
       'shop.localhost',
@@ -103,6 +88,12 @@ describe('hosts and paths', () => {
     ['/?', '/'],
     ['//cart', '//cart'],
     ['/%2Fcart/', '/%2Fcart/'],
+    ['http://shop.localhost/cart?x', '/cart'],
+    ['HTTPS://shop.localhost:1//cart', '//cart'],
+    ['http://shop.localhost', '/'],
+    ['http://shop.localhost?x=/y', '/'],
+    ['*', '*'],
+    ['cart', 'cart'],
   ])('target %s has path %s', (target, path) => {
     expect(pathOfTarget(target)).toBe(path);
   });

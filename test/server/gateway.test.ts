@@ -62,14 +62,14 @@ describe('which function', () => {
   test('several apps with the path: the host decides, and is asked for', async () => {
     plane.catalog.addApp('Other');
     const { route } = plane.catalog.route('shop', 'cart')!;
-    plane.catalog.putRoute({ ...route, app: 'Other', host: 'Other.localhost' });
+    plane.catalog.putRoute({ ...route, app: 'Other', host: 'other.localhost' });
     expect((await get('/cart', { Host: 'shop.localhost' })).status).toBe(200);
     const other = await get('/cart', { Host: 'other.localhost' });
     // That app has no such trigger; the route is known all the same.
     expect([other.status, message(other.text), version(other)]).toEqual([404, 'Trigger not found', 'v1']);
     const open = await get('/cart');
     expect(open.status).toBe(404);
-    expect(message(open.text)).toMatch(/send one of these as Host: Other\.localhost, shop\.localhost$/);
+    expect(message(open.text)).toMatch(/send one of these as Host: other\.localhost, shop\.localhost$/);
     plane.catalog.removeRoute('Other', 'cart');
   });
 

@@ -70,6 +70,18 @@ describe('unusual requests', () => {
     expect(answer?.body.toString()).toContain('"http://shop.localhost/cart?q"');
   });
 
+  test.each(['t', 'r'])('an absolute target of the Fn port, below /%s', async (root) => {
+    const target = `http://localhost/${root}/shop/cart-v1?q`;
+    const answer = await ask(plane.fnPort, target, { headers: { 'X-Do': 'headers' } });
+    expect([answer.status, answer.text]).toEqual([200, expect.stringContaining(`"${target}"`)]);
+  });
+
+  test('an absolute target of the Fn port, below /invoke', async () => {
+    const { id } = plane.add('other');
+    const answer = await ask(plane.fnPort, `http://localhost/invoke/${id}`, { body: '' });
+    expect(answer.status).toBe(200);
+  });
+
   test('HTTP/1.0', async () => {
     const answer = await raw(`GET /cart HTTP/1.0\r\n\r\n`, 'GET');
     expect([answer?.status, headerValues(answer!, 'Connection')]).toEqual([200, ['close']]);
