@@ -8,6 +8,7 @@ import {
   open,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   truncate,
@@ -416,6 +417,35 @@ describe('a full disk', () => {
       { open: failing(disk), compactAt: 120 },
     );
     await during((store) => expect(held(store)).toEqual({ a: 'a', b: 'b', c: 'c' }));
+  });
+
+  test('snapshots that fail are tried again ever more seldom, with one warning', async () => {
+    await during(
+      async (store) => {
+        for (let number = 2; number < 50; number++) await mkdir(at(`snapshot-${number}.json.tmp`));
+        for (let i = 0; i < 400; i++) await put(store, `id${i}`);
+        await expect.poll(() => store.warnings).toEqual([expect.stringMatching(/could not be compacted/)]);
+        expect((await files()).filter((name) => name.startsWith('journal-')).length).toBeLessThan(10);
+      },
+      { compactAt: 500 },
+    );
+    for (let number = 2; number < 50; number++)
+      await rm(at(`snapshot-${number}.json.tmp`), { recursive: true });
+    await during((store) => expect(store.collection('things').size).toBe(400));
+  });
+
+  test('a journal that was begun in vain is closed', async () => {
+    let opened = 0;
+    let closed = 0;
+    const counting = async (path: string, flags: string, mode: number) => {
+      const handle = await open(path, flags, mode);
+      handle.on('close', () => closed++);
+      // The folder is gone when it is to be synced.
+      if (++opened === 2) await rename(dir, `${dir}-elsewhere`);
+      return handle;
+    };
+    await during((store) => put(store, 'a'), { open: counting, compactAt: 1 });
+    expect([opened, closed]).toEqual([2, 2]);
   });
 
   const canMount = process.platform === 'linux' && process.getuid?.() === 0;

@@ -127,12 +127,13 @@ export class Store {
     if (this.compacting) return;
     const next = this.generation + 1;
     const path = join(this.dir, journalName(next));
-    let journal: Journal;
+    let journal: Journal | undefined;
     try {
       journal = await Journal.open(path, next, 0, this.options.open ?? open);
       await syncFolder(this.dir);
     } catch (error) {
       this.postpone(error);
+      await journal?.close().catch(() => undefined);
       await rm(path, { force: true }).catch(() => undefined);
       return;
     }
@@ -165,8 +166,11 @@ export class Store {
   }
 
   private postpone(error: unknown): void {
-    this.compactAt = this.journal.size * 2;
-    this.warnings.push(`The state in ${this.dir} could not be compacted and will grow: ${messageOf(error)}`);
+    this.compactAt = Math.max(this.compactAt, this.journal.size) * 2;
+    // Said once, with the newest reason.
+    const text = `The state in ${this.dir} could not be compacted and will grow: `;
+    const said = this.warnings.findIndex((warning) => warning.startsWith(text));
+    this.warnings.splice(said < 0 ? this.warnings.length : said, 1, text + messageOf(error));
   }
 }
 
