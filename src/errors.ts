@@ -2,6 +2,8 @@
 export type ErrorCode =
   /** The command line is wrong: exit 2. */
   | 'usage'
+  /** There is no such command: exit 127. */
+  | 'unknown_command'
   /** A file of the user's is wrong: exit 2. */
   | 'config'
   /** Something named does not exist: exit 2. */
@@ -19,6 +21,7 @@ export type ErrorCode =
 
 const EXIT: Record<ErrorCode, number> = {
   usage: 2,
+  unknown_command: 127,
   config: 2,
   not_found: 2,
   conflict: 1,

@@ -11,7 +11,7 @@ const hook: Hook<'command_not_found'> = ({ config, id }) => {
   const hint = close.length > 0 ? `fnmesh ${close[0]}` : 'fnmesh --help';
   report(
     new FnmeshError(
-      'usage',
+      'unknown_command',
       `fnmesh has no command '${word}'${close.length > 0 ? `; did you mean ${close.join(' or ')}?` : ''}`,
       {
         try: hint,
@@ -20,7 +20,6 @@ const hook: Hook<'command_not_found'> = ({ config, id }) => {
     process.argv.includes('--json'),
     id,
   );
-  process.exitCode = 127;
   return Promise.resolve();
 };
 

@@ -8,13 +8,24 @@ import { report } from './report.js';
  * @param url import.meta.url of the bin script
  */
 export async function main(url: string): Promise<void> {
-  // `fnmesh status | head -1` closes the pipe early: that is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // `fnmesh status | head -1` closes the pipe early: what is left is not shown, but what is being done is done.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exitCode = 1;
+    // What goes on until Ctrl-C has nobody left to go on for.
+    process.emit('SIGINT');
+  });
   try {
     const ignoreManifest = process.env['FNMESH_IGNORE_MANIFEST'] === '1';
     const config = await Config.load({ root: fileURLToPath(new URL('..', url)), ignoreManifest });
-    await run(process.argv.slice(2), config);
+    await run(spelled(process.argv.slice(2)), config);
   } catch (error) {
     report(error, process.argv.includes('--json'), process.argv[2] ?? '');
   }
+}
+
+/** `fnmesh help shift` is `fnmesh shift --help`, and `--json` may come before the command. */
+function spelled(argv: string[]): string[] {
+  const [first, ...rest] = argv;
+  if (first === 'help') return [...rest, '--help'];
+  return first === '--json' && rest.length > 0 ? [...rest, first] : argv;
 }

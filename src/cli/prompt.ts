@@ -1,7 +1,7 @@
 import { FnmeshError } from '../errors.js';
 
 /** Whether someone is there to answer: both ends are terminals and this is no CI run. */
-function canPrompt(): boolean {
+export function canPrompt(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY && !process.env['CI'];
 }
 
@@ -14,7 +14,10 @@ export async function ask(
   instead: string,
   validate: (answer: string) => string | true,
 ): Promise<string> {
-  if (!canPrompt()) throw new FnmeshError('usage', `${question}: nobody can answer here`, { try: instead });
+  if (!canPrompt())
+    throw new FnmeshError('usage', `${question} is missing, and there is no terminal to ask on`, {
+      try: instead,
+    });
   const { default: inquirer } = await import('inquirer');
   const prompt = inquirer.createPromptModule({ output: process.stderr });
   const { answer } = await prompt<{ answer: string }>([
@@ -30,7 +33,9 @@ export async function ask(
 export async function confirm(question: string, yes: boolean, commandLine: string): Promise<boolean> {
   if (yes) return true;
   if (!canPrompt())
-    throw new FnmeshError('usage', `${question} Nobody can answer here.`, { try: `${commandLine} --yes` });
+    throw new FnmeshError('usage', `this needs a yes, and there is no terminal to ask on`, {
+      try: `${commandLine} --yes`,
+    });
   const { default: inquirer } = await import('inquirer');
   const prompt = inquirer.createPromptModule({ output: process.stderr });
   const { answer } = await prompt<{ answer: boolean }>([

@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
 import { appFlag } from '../cli/flags.js';
-import { parseHeaders } from '../cli/headers.js';
+import { parseHeaders, parseMethod, parseQuery } from '../cli/headers.js';
 import { functionWord } from '../cli/target-word.js';
 import { callView } from '../cli/views/call.js';
 import { connect } from '../compose.js';
@@ -43,6 +43,7 @@ export default class Call extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Call);
     const headers = parseHeaders(flags.header);
+    const method = parseMethod(flags.method ?? (flags.data === undefined ? 'GET' : 'POST'));
     const body = await readData(flags.data);
     const app = await appName(flags.app, this.emit);
     const { router, server } = await connect(this.emit);
@@ -52,8 +53,8 @@ export default class Call extends BaseCommand {
     try {
       const result = await callFunction(routes, server.gatewayUrl, client, {
         ...word,
-        method: flags.method ?? (body ? 'POST' : 'GET'),
-        query: flags.query ? `?${flags.query}` : '',
+        method,
+        query: parseQuery(flags.query ?? ''),
         headers,
         body,
       });

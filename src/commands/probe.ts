@@ -12,6 +12,8 @@ import { gatewayProber } from '../router/prober.js';
 import { probe } from '../traffic/probe.js';
 
 const DEFAULT_REQUESTS = 100;
+/** The exit code of a probe that was stopped before it had sent what it was asked to. */
+const INTERRUPTED = 130;
 
 /** `fnmesh probe`: the curl loop, counted and judged. */
 export default class Probe extends BaseCommand {
@@ -98,7 +100,9 @@ export default class Probe extends BaseCommand {
         signal: stopped.signal,
       };
       const result = await probe(options, port, this.emit);
-      this.done(result, () => probeView(result), result.verdict.outcome !== 'fail');
+      const cut = result.aborted && !flags.watch;
+      this.done(result, () => probeView(result), result.verdict.outcome !== 'fail' && !cut);
+      if (cut) process.exitCode = INTERRUPTED;
     } finally {
       port.close();
     }

@@ -1,9 +1,16 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../cli/command.js';
 import { gatewayPortFlag, fnPortFlag } from '../cli/flags.js';
-import { stateDir } from '../control/home.js';
+import { canPrompt, confirm } from '../cli/prompt.js';
+import { ControlClient } from '../control/client.js';
+import { controlSocket, stateDir } from '../control/home.js';
 import { askedPorts } from '../control/ports.js';
-import { findServer, startServer } from '../control/start.js';
+import type { ServerInfo } from '../control/protocol.js';
+import { ensureServer, findServer, serverEnded } from '../control/start.js';
+import { isOlder, ownVersion } from '../control/version.js';
+
+/** How long a restart waits for calls under way, in milliseconds. */
+const RESTART_MS = 310_000;
 
 /** `fnmesh start`: the embedded server, in the foreground or detached. */
 export default class Start extends BaseCommand {
@@ -26,13 +33,12 @@ export default class Start extends BaseCommand {
     const home = stateDir();
     const ports = askedPorts(flags);
     const running = await findServer(home);
-    if (running) {
-      this.done(
-        { ...running, started: false },
-        () => `already running: Fn API ${running.fnUrl}, gateway ${running.gatewayUrl}`,
-      );
-    } else if (flags.detach) {
-      const info = await startServer(home, ports, this.emit);
+    if (running && !running.stopping && !(await this.#replaces(running, home))) {
+      const text = `already running: Fn API ${running.fnUrl}, gateway ${running.gatewayUrl}`;
+      return this.done({ ...running, started: false }, () => text);
+    }
+    if (flags.detach) {
+      const info = await ensureServer(home, ports, this.emit);
       this.done({ ...info, started: true }, () => '');
     } else {
       const { serve } = await import('../server/serve.js');
@@ -44,5 +50,14 @@ export default class Start extends BaseCommand {
       );
       await closed;
     }
+  }
+
+  /** Offers to end a server of an older fnmesh; true when it has ended. */
+  async #replaces(running: ServerInfo, home: string): Promise<boolean> {
+    if (!isOlder(running.version, ownVersion()) || !canPrompt()) return false;
+    const question = `The running server is fnmesh ${running.version}, this is ${ownVersion()}. Restart it?`;
+    if (!(await confirm(question, false, 'fnmesh start'))) return false;
+    await new ControlClient(controlSocket(home)).call<'stop'>('POST /stop');
+    return serverEnded(home, running.pid, RESTART_MS);
   }
 }

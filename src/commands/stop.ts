@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { BaseCommand } from '../cli/command.js';
 import { ControlClient } from '../control/client.js';
-import { controlSocket, lockFile, stateDir } from '../control/home.js';
-import { findServer } from '../control/start.js';
-import type { ServerInfo } from '../control/protocol.js';
+import { controlSocket, stateDir } from '../control/home.js';
+import { findServer, serverEnded } from '../control/start.js';
 import { FnmeshError } from '../errors.js';
 
 /** How long calls that are under way get: Fn's longest timeout and a little more. */
@@ -26,27 +24,9 @@ export default class Stop extends BaseCommand {
     });
     if (info === null) return this.done({ stopped: false }, () => 'the embedded server is not running');
     await new ControlClient(controlSocket(home)).call<'stop'>('POST /stop');
-    const deadline = Date.now() + PATIENCE_MS;
-    // The lock goes last: from then on another server may have the folder.
-    while (existsSync(lockFile(home)) && isAlive(info)) {
-      if (Date.now() > deadline) {
-        throw new FnmeshError('not_ready', 'the embedded server still answers calls', {
-          try: 'fnmesh status',
-        });
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    if (!(await serverEnded(home, info === 'foreign' ? null : info.pid, PATIENCE_MS))) {
+      throw new FnmeshError('not_ready', 'the embedded server still answers calls', { try: 'fnmesh status' });
     }
     this.done({ stopped: true }, () => 'stopped');
-  }
-}
-
-/** A server that is killed while it ends leaves its lock behind. */
-function isAlive(info: ServerInfo | 'foreign'): boolean {
-  if (info === 'foreign') return true;
-  try {
-    process.kill(info.pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -17,6 +17,8 @@ export type ServerInfo = {
   fnUrl: string;
   /** `http://127.0.0.1:8082` */
   gatewayUrl: string;
+  /** True once it has been told to end and only answers the calls that are under way. */
+  stopping: boolean;
   /** What the user should know, such as a state file that was restored from its previous copy. */
   warnings: string[];
 };

@@ -1,22 +1,30 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FnmeshError, type ErrorCode } from '../errors.js';
+import { FnmeshError, messageOf, type ErrorCode } from '../errors.js';
 import type { Emit } from '../events.js';
 import { ControlClient } from './client.js';
-import { controlSocket } from './home.js';
+import { cannot, controlSocket, lockFile } from './home.js';
 import { PROTOCOL, type ServerInfo } from './protocol.js';
 
 /** V8 would let its young generation grow to 48 MiB under load; the server's requests are short-lived and small. */
 const NODE_FLAGS = ['--max-semi-space-size=4'];
 
+/** How long a command waits for a server that is about to end, in milliseconds. */
+const STOPPING_MS = 10_000;
+
 /** Ports asked for; undefined = the default, or a free one where that is taken. */
 export type Ports = { fnPort: number | undefined; gatewayPort: number | undefined };
 
-/** What a server that was started in the background says over its pipe: it serves, or why it does not. */
+/**
+ * What a server that was started in the background says over its pipe: it serves, or why it does not. `held`: another
+ * server has the state folder.
+ */
 export type StartReport =
-  { info: ServerInfo } | { error: { code: ErrorCode; message: string; try?: string | undefined } };
+  | { info: ServerInfo }
+  | { error: { code: ErrorCode; message: string; try?: string | undefined }; held: boolean };
 
 /**
  * The running server's info, or null when none runs.
@@ -34,7 +42,7 @@ export async function findServer(home: string): Promise<ServerInfo | null> {
   } catch (error) {
     const cause =
       error instanceof FnmeshError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
-    if (cause === 'ENOENT' || cause === 'ECONNREFUSED') return null;
+    if (cause === 'ENOENT' || cause === 'ENOTDIR' || cause === 'ECONNREFUSED') return null;
     throw error;
   }
 }
@@ -45,9 +53,8 @@ export async function findServer(home: string): Promise<ServerInfo | null> {
  */
 export async function startServer(home: string, ports: Ports, emit: Emit): Promise<ServerInfo> {
   emit({ type: 'server', state: 'starting', text: 'starting the embedded server' });
-  await mkdir(home, { recursive: true, mode: 0o700 });
   const logFile = join(home, 'server.log');
-  const log = await open(logFile, 'a', 0o600);
+  const log = await openLog(home, logFile);
   const main = fileURLToPath(new URL('../server/main.js', import.meta.url));
   const args = [...NODE_FLAGS, main, '--home', home];
   if (ports.fnPort !== undefined) args.push('--fn-port', String(ports.fnPort));
@@ -59,8 +66,13 @@ export async function startServer(home: string, ports: Ports, emit: Emit): Promi
       stdio: ['ignore', log.fd, log.fd, 'pipe'],
       cwd: home,
     });
-    report = await reportOf(child.stdio[3] as NodeJS.ReadableStream);
+    const failed = new Promise<never>((_, reject) => child.once('error', reject));
+    report = await Promise.race([reportOf(child.stdio[3] as NodeJS.ReadableStream), failed]);
     child.unref();
+  } catch (error) {
+    throw new FnmeshError('failed', `the embedded server cannot be started: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     await log.close();
   }
@@ -74,7 +86,7 @@ export async function startServer(home: string, ports: Ports, emit: Emit): Promi
     });
   }
   if ('error' in report) {
-    const other = report.error.code === 'conflict' ? await waitForOther(home) : null;
+    const other = report.held ? await waitForOther(home) : null;
     if (other) return other;
     throw new FnmeshError(
       report.error.code,
@@ -91,9 +103,48 @@ export async function startServer(home: string, ports: Ports, emit: Emit): Promi
   return report.info;
 }
 
-/** The running server, started first when there is none. */
+/**
+ * The running server, started first when there is none. One that is about to end is waited for.
+ * @throws FnmeshError as `startServer`; `not_ready` when calls keep the one before from ending.
+ */
 export async function ensureServer(home: string, ports: Ports, emit: Emit): Promise<ServerInfo> {
-  return (await findServer(home)) ?? (await startServer(home, ports, emit));
+  const running = await findServer(home);
+  if (running && !running.stopping) return running;
+  if (running && !(await serverEnded(home, running.pid, STOPPING_MS))) {
+    throw new FnmeshError(
+      'not_ready',
+      'the embedded server is stopping, and still answers calls that are under way',
+      {
+        try: 'fnmesh status',
+      },
+    );
+  }
+  return startServer(home, ports, emit);
+}
+
+/**
+ * Waits until the server has given up the state folder.
+ * @param pid Its process; null when it is not known.
+ * @param timeoutMs How long at most, in milliseconds.
+ * @returns false when it still has the folder then.
+ */
+export async function serverEnded(home: string, pid: number | null, timeoutMs: number): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  // A server that is killed while it ends leaves its lock behind.
+  while (existsSync(lockFile(home)) && (pid === null || isAlive(pid))) {
+    if (Date.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return true;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Waits up to five seconds for the server that another command is starting. */
@@ -104,6 +155,15 @@ async function waitForOther(home: string): Promise<ServerInfo | null> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return null;
+}
+
+async function openLog(home: string, logFile: string): Promise<FileHandle> {
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    return await open(logFile, 'a', 0o600);
+  } catch (error) {
+    throw cannot('write to', home, error);
+  }
 }
 
 async function reportOf(pipe: NodeJS.ReadableStream): Promise<StartReport | undefined> {

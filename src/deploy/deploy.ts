@@ -81,18 +81,24 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   });
   const touched = before.app === null || ready.some(({ row }) => row.deploy !== 'unchanged');
   const after = touched ? await observe(ports.fn, app.name) : before;
-  const reason = {
-    verb: 'deploy' as const,
-    by: request.by,
-    ...(request.message !== undefined && { message: request.message }),
-  };
-  const wired = await wire(app.name, after, ports.router, reason, functionsOf(request));
+  const inPlace = ready.map(({ row }) => row).filter(isInPlace);
+  const message =
+    request.message ??
+    (inPlace.length > 0 ? `${inPlace.map(labelOf).join(', ')} changed in place` : undefined);
+  const reason = { verb: 'deploy' as const, by: request.by, ...(message !== undefined && { message }) };
+  const changed = inPlace.map((row) => row.function);
+  const wired = await wire(app.name, after, ports.router, reason, functionsOf(request), changed);
   for (const id of stale) await removeTrigger(id, ports);
   for (const { row, desired } of ready) row.address = addressOf(find(after, desired), ports.fn.url);
   if (prepared.some(({ row }) => row.build === 'built')) {
     await pruneBuilds(request.buildsDir, [before, after].flatMap(hashesOf));
   }
   return resultOf(request, prepared, wired, ports.fn.url, before.app);
+}
+
+/** Whether callers of the function now get something else from a version that they were getting already. */
+function isInPlace({ deploy: done, share }: VersionRow): boolean {
+  return done === 'updated' && share !== null && share > 0;
 }
 
 async function deployOne(

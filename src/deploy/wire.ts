@@ -31,12 +31,15 @@ export type WirePlan = { app: AppName; functions: WiredFunction[]; changes: Rout
 /**
  * The routes that the functions on the server need.
  * @param only Names of functions; default: all that are on the server or routed.
+ * @param changed Names of functions of which a serving version was changed in place: their routes are written as they
+ *   are, so that it stands in the history.
  */
 export function planWire(
   app: AppName,
   observed: Observed,
   table: RouteTable,
   only?: readonly string[],
+  changed: readonly string[] = [],
 ): WirePlan {
   const versions = new Map<string, Map<string, ObservedFn>>();
   for (const fn of observed.fns) {
@@ -57,7 +60,7 @@ export function planWire(
       there?.route,
     );
     plan.functions.push(wired);
-    if (route === null || isDeepStrictEqual(route, there?.route)) continue;
+    if (route === null || (isDeepStrictEqual(route, there?.route) && !changed.includes(name))) continue;
     plan.changes.push({ kind: 'put', route, ifRevision: there?.revision ?? null });
   }
   return plan;
@@ -73,9 +76,10 @@ export async function wire(
   router: Router,
   reason: Reason,
   only?: readonly string[],
+  changed?: readonly string[],
 ): Promise<WirePlan> {
   for (let attempt = 1; ; attempt++) {
-    const plan = planWire(app, observed, await router.read(app), only);
+    const plan = planWire(app, observed, await router.read(app), only, changed);
     if (plan.changes.length === 0) return plan;
     try {
       await router.write(plan.changes, reason);

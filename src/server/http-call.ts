@@ -45,7 +45,8 @@ export class HttpCall implements Call {
   }
 
   gone(): boolean {
-    return this.way !== 'detached' && this.res.socket?.destroyed !== false;
+    // The response of a pipelined request has no socket yet; the request always has.
+    return this.way !== 'detached' && this.req.socket.destroyed;
   }
 
   answer(raw: string[], body: Buffer): void {

@@ -16,11 +16,11 @@ export async function listen(
   standard: number,
 ): Promise<{ port: number; warning?: string }> {
   try {
-    return { port: await bind(server, asked ?? standard) };
+    return { port: await bind(server, what, asked ?? standard) };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE' && asked === undefined) {
-      const port = await bind(server, 0);
+      const port = await bind(server, what, 0);
       return { port, warning: `port ${standard} is taken, so the ${what} listens on ${port}` };
     }
     if (code === 'EADDRINUSE') {
@@ -36,12 +36,14 @@ export async function listen(
   }
 }
 
-function bind(server: Server, port: number): Promise<number> {
+function bind(server: Server, what: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => reject(error);
     server.once('error', failed);
     server.listen({ port, host: LOOPBACK, backlog: 4096 }, () => {
       server.off('error', failed);
+      // From here on an error is one connection's that could not be accepted: too many open files.
+      server.on('error', (error) => process.stderr.write(`${what}: ${error.message}\n`));
       const address = server.address();
       resolve(typeof address === 'object' && address ? address.port : port);
     });

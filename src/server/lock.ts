@@ -1,19 +1,33 @@
 // At most one server per state folder.
 import { execFileSync } from 'node:child_process';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { lockFile } from '../control/home.js';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cannot, lockFile } from '../control/home.js';
 import { FnmeshError } from '../errors.js';
 
+/** Another server has the state folder. */
+export class StateHeldError extends FnmeshError {
+  constructor(message: string) {
+    super('conflict', message, { try: 'fnmesh stop' });
+  }
+}
+
 /**
- * Takes the state folder for this process; a lock that an ended process left is replaced. The returned function
- * gives it back.
- * @throws FnmeshError `conflict` naming the process that has it.
+ * Takes the state folder, which is made when absent, for this process; a lock that an ended process left is
+ * replaced. The returned function gives it back.
+ * @throws StateHeldError naming the process that has it; FnmeshError `failed` when the folder cannot be written.
  */
 export function lockState(dir: string): () => void {
   const lock = lockFile(dir);
   const mine = `${lock}.${process.pid}`;
   const text = `${process.pid} ${startOf(process.pid) ?? ''}\n`;
-  writeFileSync(mine, text, { mode: 0o600 });
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeFileSync(mine, text, { mode: 0o600 });
+  } catch (error) {
+    // On a full disk it may be there, with nothing in it.
+    if (existsSync(mine)) rmSync(mine);
+    throw cannot('write to', dir, error);
+  }
   try {
     for (let tries = 0; tries < 10; tries++) {
       try {
@@ -28,15 +42,11 @@ export function lockState(dir: string): () => void {
       if (held === undefined) continue;
       const [pid = '', start = ''] = held.trim().split(/ (.*)/);
       if (held !== text && /^\d+$/.test(pid) && isSame(Number(pid), start)) {
-        throw new FnmeshError('conflict', `another embedded server (pid ${pid}) uses ${dir}`, {
-          try: 'fnmesh stop',
-        });
+        throw new StateHeldError(`another embedded server (pid ${pid}) uses ${dir}`);
       }
       takeAway(lock, held);
     }
-    throw new FnmeshError('conflict', `several embedded servers want to use ${dir} at once`, {
-      try: 'fnmesh status',
-    });
+    throw new StateHeldError(`several embedded servers want to use ${dir} at once`);
   } finally {
     rmSync(mine, { force: true });
   }

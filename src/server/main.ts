@@ -4,11 +4,15 @@ import { parseArgs } from 'node:util';
 import { askedPorts } from '../control/ports.js';
 import type { StartReport } from '../control/start.js';
 import { FnmeshError, messageOf } from '../errors.js';
+import { StateHeldError } from './lock.js';
 import { serve } from './serve.js';
 
 const { values } = parseArgs({
   options: { home: { type: 'string' }, 'fn-port': { type: 'string' }, 'gateway-port': { type: 'string' } },
 });
+
+// A full disk takes no lines of the log either: that must not end the server.
+process.stderr.on('error', () => {});
 
 function report(what: StartReport): void {
   try {
@@ -28,6 +32,9 @@ try {
   const known =
     error instanceof FnmeshError ? error : new FnmeshError('failed', messageOf(error), { cause: error });
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  report({ error: { code: known.code, message: known.message, try: known.try } });
+  report({
+    error: { code: known.code, message: known.message, try: known.try },
+    held: error instanceof StateHeldError,
+  });
   process.exit(1);
 }

@@ -19,7 +19,7 @@ export type ApplyOptions = {
 /** What was done, and why. `number` is the change's number; null when nothing was written. */
 export type TrafficResult = {
   app: AppName;
-  reason: TrafficPlan['reason'];
+  reason: TrafficPlan['reason'] & { message?: string };
   changed: boolean;
   number: number | null;
   rows: TrafficRow[];
@@ -52,7 +52,7 @@ export async function applyTraffic(
   const revisions = new Map(table.routes.map(({ route, revision }) => [route.function, revision]));
   const written = rows.map((row) => ({ ...row, revision: revisions.get(row.function) ?? row.revision }));
   const number = Math.max(...written.map(({ revision }) => revision));
-  return { app, reason, changed: true, number, rows: written };
+  return { app, reason: { ...reason, ...message }, changed: true, number, rows: written };
 }
 
 async function checkReady(plan: TrafficPlan, router: Router, force: boolean, emit: Emit): Promise<void> {

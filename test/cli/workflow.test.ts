@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeApp, Workplace } from '../helpers/cli.js';
 
@@ -13,6 +14,12 @@ type Status = {
     }[];
   }[];
 };
+
+async function readAll(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
 
 describe('the main job on one function', () => {
   const place = new Workplace();
@@ -54,6 +61,39 @@ describe('the main job on one function', () => {
   test('a header pins one request; an unknown version falls through to the split', async () => {
     expect(await versionOf({ 'Fnmesh-Version': 'v2' })).toBe('v2');
     expect(await versionOf({ 'Fnmesh-Version': 'v9' })).toBe('v1');
+  });
+
+  test('pipelined requests are each answered, in order', async () => {
+    const one = 'GET / HTTP/1.1\r\nHost: localhost\r\n';
+    const socket = connect(Number(new URL(gateway).port), '127.0.0.1');
+    socket.write(`${one}\r\n${one}Fnmesh-Version: v2\r\n\r\n${one}Connection: close\r\n\r\n`);
+    const text = await readAll(socket);
+    expect([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
+      '200',
+      '200',
+      '200',
+    ]);
+    expect([...text.matchAll(/^Fnmesh-Version: (\S+)/gm)].map(([, version]) => version)).toEqual([
+      'v1',
+      'v2',
+      'v1',
+    ]);
+  });
+
+  test('config does not decide what code runs', async () => {
+    const { items } = (await (await fetch(`${fnUrl}/v2/apps?name=hello`)).json()) as {
+      items: { id: string }[];
+    };
+    const change = { config: { NODE_OPTIONS: '--require /nowhere.js', GREETING: 'hi' } };
+    const put = await fetch(`${fnUrl}/v2/apps/${items[0]!.id}`, {
+      method: 'PUT',
+      body: JSON.stringify(change),
+    });
+    expect(put.status).toBe(200);
+    expect(await (await fetch(gateway)).json()).toMatchObject({ text: 'v1', config: 'hi' });
+    expect((await place.run(['logs', 'v1'], at)).stdout).toContain('config NODE_OPTIONS is not passed on');
+    const undo = { config: { NODE_OPTIONS: '', GREETING: '' } };
+    await fetch(`${fnUrl}/v2/apps/${items[0]!.id}`, { method: 'PUT', body: JSON.stringify(undo) });
   });
 
   test('large binary bodies pass', async () => {

@@ -76,7 +76,13 @@ describe('deploying', () => {
     expect(images.warmed).toHaveLength(1);
     expect(images.warmed[0]?.change?.image).toBe(result.versions[0]?.changes[0]?.to);
     expect(writes.map((write) => write.split(' ')[0])).toEqual(['updateFn', 'updateTrigger']);
-    expect(router.writes).toBe(routes);
+    // Written once, as it was: what callers get has changed, so it stands in the history.
+    expect(router.writes).toBe(routes + 1);
+    const { functions, ...change } = (await router.history('shop')).at(-1)!;
+    expect(change).toMatchObject({ verb: 'deploy', message: 'cart/v1 changed in place' });
+    expect(functions).toEqual([
+      { function: 'cart', before: functions[0]!.after, after: functions[0]!.before },
+    ]);
   });
 
   test('what does not start keeps the old release, and a new one that does not start goes', async () => {

@@ -18,7 +18,6 @@ export function scaffoldView(result: ScaffoldResult, next: string[]): string {
     ...result.moved.map(({ from, to }) => `  moved  ${from} → ${to}`),
     ...result.written.map((path) => `  ${path}`),
     ...(result.committed ? ['  a git repository with a first commit'] : []),
-    ...result.notes,
     'next:',
     ...next.map((line) => `  ${line}`),
   ].join('\n');

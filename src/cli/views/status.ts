@@ -8,7 +8,7 @@ import { changeLine } from './history.js';
 /** `fnmesh status`: the server, then a block per app. */
 export function statusView(server: ServerInfo | null, apps: AppStatus[]): string {
   if (!server) return 'embedded server: not running (`fnmesh deploy` starts it)';
-  const head = `embedded server ${server.version}: Fn API ${server.fnUrl}, gateway ${server.gatewayUrl}, up since ${server.startedAt}`;
+  const head = `embedded server ${server.version}: Fn API ${server.fnUrl}, gateway ${server.gatewayUrl}, ${server.stopping ? 'stopping' : `up since ${server.startedAt}`}`;
   const blocks = apps.map(appView);
   return [head, ...server.warnings.map((text) => `warning: ${text}`), ...blocks].join('\n\n');
 }

@@ -8,6 +8,18 @@ export const FRAME_NAME = 'FNMESH_CALL';
 /** What of the server's own environment a function sees: enough to find programs, none of the user's secrets. */
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG'] as const;
 
+/**
+ * Variables by which a program loads code, or finds others. Config comes over the Fn API, which needs no token on this
+ * machine; what runs must stay what was registered over the control socket, which only its owner can open.
+ */
+const LOADERS =
+  /^(NODE_(OPTIONS|PATH)|(LD|DYLD)_.*|PYTHON(PATH|HOME|STARTUP)|BASH_ENV|PERL5(OPT|LIB)|RUBY(OPT|LIB)|PATH)$/;
+
+/** The config keys that a process does not get. */
+export function withheld(app: App, fn: Fn): string[] {
+  return Object.keys(mergedConfig(app, fn)).filter((name) => LOADERS.test(name));
+}
+
 /** The config of the app with the fn's own over it. */
 export function mergedConfig(app: App, fn: Fn): Record<string, string> {
   return { ...app.config, ...fn.config };
@@ -29,9 +41,10 @@ export function environment(
     const value = server[name];
     if (value !== undefined) env[name] = value;
   }
+  const config = Object.entries(mergedConfig(app, fn)).filter(([name]) => !LOADERS.test(name));
   return {
     ...env,
-    ...mergedConfig(app, fn),
+    ...Object.fromEntries(config),
     FN_MEMORY: String(fn.memory),
     FN_TYPE: 'sync',
     FN_FN_ID: fn.id,

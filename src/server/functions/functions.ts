@@ -9,7 +9,7 @@ import type { Logs } from '../logs.js';
 import type { Call } from './call.js';
 import { TOO_BUSY, notRunnable } from './call.js';
 import { Capacity } from './capacity.js';
-import { environment } from './environment.js';
+import { environment, withheld } from './environment.js';
 import { openRecords } from './records.js';
 import type { ResponseLimits } from './response-reader.js';
 import { slotKey } from './slot-key.js';
@@ -95,6 +95,10 @@ export function createFunctions(options: FunctionsOptions): Functions {
       },
     });
     slots.set(key, slot);
+    for (const name of withheld(app, fn)) {
+      const text = `fnmesh: config ${name} is not passed on: by it a program loads other code`;
+      logs.write({ fnId: fn.id, fn: fn.name, app: app.name, callId: null, stream: 'stderr', text });
+    }
     return slot;
   }
 
