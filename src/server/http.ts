@@ -17,6 +17,8 @@ const OPTIONS: ServerOptions = {
   // Longer than the minute for which clients and load balancers keep theirs, so that they close first.
   keepAliveTimeout: 75_000,
   insecureHTTPParser: false,
+  // Looked at below: node would answer a request without one, and go on with what follows.
+  requireHostHeader: false,
   // Makes a repeated Host visible, which would else be the first one.
   joinDuplicateHeaders: true,
   noDelay: true,
@@ -25,13 +27,42 @@ const OPTIONS: ServerOptions = {
 /** Handles a request; what it throws is a fault of the server's own. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 
-/** A server for one port, not yet listening. A repeated Host is answered 400, malformed HTTP by node itself. */
+/** Connections that end with an answer under way: what they go on to send is not heard. */
+const ending = new WeakSet<object>();
+
+/**
+ * A server for one port, not yet listening. Malformed HTTP is answered by node itself; what node lets pass although
+ * others may read it differently is refused here, and its connection ends.
+ */
 export function createHttpServer(handle: Handler): Server {
   const server = createServer(OPTIONS, (req, res) => {
-    if (req.headers.host?.includes(',')) return sendMessage(req, res, 400, 'Bad request: more than one Host');
-    handle(req, res);
+    if (ending.has(req.socket)) return;
+    const refused = refusal(req);
+    // Of a request for another protocol, node drops what came with it: nobody shall wait for an answer to that.
+    if (refused || req.headers.upgrade !== undefined) {
+      ending.add(req.socket);
+      res.shouldKeepAlive = false;
+    }
+    if (refused) sendMessage(req, res, refused.status, refused.message);
+    else handle(req, res);
   });
+  // The head's size is limited, not the number of headers: node would leave out the last ones and say nothing.
+  server.maxHeadersCount = 0;
   return server;
+}
+
+/** What is wrong with a request's version, Host or framing; undefined when nothing is. */
+function refusal(req: IncomingMessage): { status: number; message: string } | undefined {
+  const { host, 'transfer-encoding': encoding, 'content-length': length } = req.headers;
+  if (req.httpVersionMajor !== 1) return { status: 505, message: `HTTP/${req.httpVersion} is not supported` };
+  if (host === undefined && req.httpVersionMinor === 1)
+    return { status: 400, message: 'Bad request: no Host' };
+  if (host?.includes(',')) return { status: 400, message: 'Bad request: more than one Host' };
+  if (encoding === undefined) return undefined;
+  if (length !== undefined || req.httpVersionMinor === 0)
+    return { status: 400, message: 'Bad request: Transfer-Encoding with Content-Length or HTTP/1.0' };
+  if (encoding.toLowerCase() === 'chunked') return undefined;
+  return { status: 501, message: `Transfer-Encoding ${JSON.stringify(encoding)} is not supported` };
 }
 
 /**
