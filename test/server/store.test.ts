@@ -439,7 +439,11 @@ describe('a full disk', () => {
     let closed = 0;
     const counting = async (path: string, flags: string, mode: number) => {
       const handle = await open(path, flags, mode);
-      handle.on('close', () => closed++);
+      const close = handle.close.bind(handle);
+      handle.close = () => {
+        closed++;
+        return close();
+      };
       // The folder is gone when it is to be synced.
       if (++opened === 2) await rename(dir, `${dir}-elsewhere`);
       return handle;
