@@ -6,7 +6,15 @@ import type { VersionFolder } from '../project/project.js';
 import type { Build, Builder, BuildOptions } from './build.js';
 import { lock } from './lock.js';
 import type { Marker } from './store.js';
-import { currentHash, forcedHash, makeBuildsDir, readMarker, useForced, writeMarker } from './store.js';
+import {
+  currentHash,
+  forcedHash,
+  makeBuildsDir,
+  readMarker,
+  reuse,
+  useForced,
+  writeMarker,
+} from './store.js';
 
 /**
  * The build of a version whose inputs have the given hash: what is there already, else made now.
@@ -23,7 +31,7 @@ export async function buildOnce(
   const label = `${version.function}/${version.version}`;
   const hash = force ? forcedHash(inputs) : currentHash(buildsDir, inputs);
   const reused = (): Build | undefined => {
-    const marker = readMarker(buildsDir, hash);
+    const marker = reuse(buildsDir, hash);
     if (marker === undefined) return undefined;
     emit({ type: 'build', version: label, state: 'unchanged' });
     return runnable(buildsDir, marker, true, Date.now() - started);
@@ -64,7 +72,7 @@ async function make(
   try {
     const { command } = await builder.build(version, dir);
     const { function: fn, version: name } = version;
-    const marker = { hash, function: fn, version: name, language: builder.language, command, at: Date.now() };
+    const marker = { hash, function: fn, version: name, language: builder.language, command };
     writeMarker(buildsDir, marker);
     return marker;
   } catch (error) {

@@ -1,6 +1,15 @@
 // What lies in `.fnmesh/builds`: one folder per build, complete once its marker is there, and never changed then.
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { abandoned } from './lock.js';
@@ -16,8 +25,6 @@ export type Marker = {
   language: string;
   /** Relative to the folder, so that an app may be moved; `node` stands for the Node.js that runs fnmesh. */
   command: string[];
-  /** Milliseconds since 1970. */
-  at: number;
 };
 
 /** The marker of a complete build, or undefined. */
@@ -27,6 +34,20 @@ export function readMarker(buildsDir: string, hash: string): Marker | undefined 
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The marker of a complete build that is about to be deployed once more, or undefined. From here on the build counts
+ * as new: whoever prunes builds cannot yet see it in use.
+ */
+export function reuse(buildsDir: string, hash: string): Marker | undefined {
+  try {
+    const now = new Date();
+    utimesSync(join(buildsDir, hash, MARKER), now, now);
+  } catch {
+    // There is none, or it is somebody else's: then it can be run all the same.
+  }
+  return readMarker(buildsDir, hash);
 }
 
 /** Declares a build complete: from here on its folder does not change. */
@@ -69,9 +90,13 @@ export function anyBuildOf(buildsDir: string, language: string): boolean {
   return readdirSync(buildsDir).some((name) => readMarker(buildsDir, name)?.language === language);
 }
 
+/** So long after its last use a build is kept in any case, in milliseconds. */
+const FRESH_MS = 3_600_000;
+
 /**
- * Removes builds that nothing needs: all but those in use and the newest `keep` of each version, and the remains
- * of interrupted ones that no process works on.
+ * Removes builds that nothing needs: all but those in use, those made or reused in the last hour (a deploy that is
+ * under way, or a server of another FNMESH_HOME, may be about to run them) and the newest `keep` of each version, and
+ * the remains of interrupted ones that no process works on.
  * @param inUse Hashes, or their first 12 digits, of what is deployed anywhere.
  * @returns The hashes of what was removed.
  */
@@ -82,14 +107,16 @@ export async function pruneBuilds(buildsDir: string, inUse: Iterable<string>, ke
   const kept = new Map<string, number>();
   const removed: string[] = [];
   const folders = entries.filter((entry) => entry.isDirectory() && !locked.has(entry.name));
-  for (const { hash, marker } of newestFirst(
+  for (const { hash, marker, usedAt } of newestFirst(
     buildsDir,
     folders.map(({ name }) => name),
   )) {
     const of = marker && `${marker.function}/${marker.version}`;
     const number = of === undefined ? keep : (kept.get(of) ?? 0);
     if (of !== undefined) kept.set(of, number + 1);
-    if (number < keep || used.has(hash.slice(0, 12))) continue;
+    if (number < keep || used.has(hash.slice(0, 12)) || Date.now() - usedAt < FRESH_MS) continue;
+    // Another deploy may have reused it since the folder was listed.
+    if (usedAtOf(buildsDir, hash) !== usedAt) continue;
     // The marker first: half a removal must not look like a build.
     await rm(join(buildsDir, hash, MARKER), { force: true });
     await rm(join(buildsDir, hash), { recursive: true, force: true });
@@ -103,9 +130,16 @@ function isHeld(buildsDir: string, name: string): boolean {
   return name.endsWith('.lock') && !abandoned(join(buildsDir, name));
 }
 
-function newestFirst(buildsDir: string, hashes: string[]): { hash: string; marker: Marker | undefined }[] {
+/** `usedAt` in milliseconds since 1970; 0 for what was interrupted. */
+type Found = { hash: string; marker: Marker | undefined; usedAt: number };
+
+function newestFirst(buildsDir: string, hashes: string[]): Found[] {
   return hashes
     .filter((hash) => /^[0-9a-f]{64}$/.test(hash))
-    .map((hash) => ({ hash, marker: readMarker(buildsDir, hash) }))
-    .sort((a, b) => (b.marker?.at ?? 0) - (a.marker?.at ?? 0));
+    .map((hash) => ({ hash, marker: readMarker(buildsDir, hash), usedAt: usedAtOf(buildsDir, hash) }))
+    .sort((a, b) => b.usedAt - a.usedAt);
+}
+
+function usedAtOf(buildsDir: string, hash: string): number {
+  return statSync(join(buildsDir, hash, MARKER), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

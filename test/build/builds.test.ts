@@ -140,28 +140,49 @@ describe('one build folder', () => {
   });
 });
 
-test('old builds go, except those in use and the newest three of each version', async () => {
-  const dir = emptyFolder();
+describe('old builds', () => {
+  const HOUR = 3600;
   const hash = (n: number) => String(n).padStart(64, '0');
-  for (let n = 1; n <= 6; n++) {
-    mkdirSync(join(dir, hash(n)));
-    writeMarker(dir, {
-      hash: hash(n),
-      function: 'cart',
-      version: n === 6 ? 'v2' : 'v1',
-      language: 'Go',
-      command: [],
-      at: n,
-    });
+  /** A complete build of cart that was last used so many seconds ago. */
+  function old(dir: string, name: string, seconds: number, of = 'v1'): void {
+    mkdirSync(join(dir, name));
+    writeMarker(dir, { hash: name, function: 'cart', version: of, language: 'Go', command: [] });
+    const time = Date.now() / 1000 - seconds;
+    utimesSync(join(dir, name, MARKER), time, time);
   }
-  mkdirSync(join(dir, hash(7)));
-  mkdirSync(join(dir, hash(8)));
-  writeFileSync(join(dir, `${hash(8)}.lock`), '');
-  const removed = await pruneBuilds(dir, [hash(1).slice(0, 12) === hash(2).slice(0, 12) ? '' : hash(1)]);
-  expect(removed.sort()).toEqual([hash(1), hash(2), hash(7)]);
-  expect(readMarker(dir, hash(3))).toBeDefined();
-  const kept = 'abcdef123456'.padEnd(64, '0');
-  mkdirSync(join(dir, kept));
-  writeMarker(dir, { hash: kept, function: 'cart', version: 'v1', language: 'Go', command: [], at: 0 });
-  expect(await pruneBuilds(dir, ['abcdef123456'])).toEqual([]);
+
+  test('go, except those in use and the newest three of each version', async () => {
+    const dir = emptyFolder();
+    for (let n = 1; n <= 6; n++) old(dir, hash(n), 10 * HOUR - n, n === 6 ? 'v2' : 'v1');
+    mkdirSync(join(dir, hash(7)));
+    mkdirSync(join(dir, hash(8)));
+    writeFileSync(join(dir, `${hash(8)}.lock`), '');
+    expect((await pruneBuilds(dir, [])).sort()).toEqual([hash(1), hash(2), hash(7)]);
+    expect(readMarker(dir, hash(3))).toBeDefined();
+    const kept = 'abcdef123456'.padEnd(64, '0');
+    old(dir, kept, 20 * HOUR);
+    expect(await pruneBuilds(dir, ['abcdef123456'])).toEqual([]);
+  });
+
+  test('stay for an hour after they were made', async () => {
+    const dir = emptyFolder();
+    for (let n = 1; n <= 6; n++) old(dir, hash(n), HOUR - 60 - n);
+    expect(await pruneBuilds(dir, [])).toEqual([]);
+    old(dir, hash(7), HOUR + 60);
+    expect(await pruneBuilds(dir, [])).toEqual([hash(7)]);
+  });
+
+  test('count as new when they are used once more', async () => {
+    const root = emptyFolder();
+    const v1 = version(root, { 'func.js': '1' }, NODE);
+    const first = (await new Builds(options(root)).one(v1)) as Build;
+    const { buildsDir } = options(root);
+    utimesSync(join(first.dir, MARKER), 1, 1);
+    for (let n = 1; n <= 3; n++) old(buildsDir, hash(n), 2 * HOUR + n);
+    expect(await new Builds(options(root)).one(v1)).toMatchObject({ reused: true });
+    expect(await pruneBuilds(buildsDir, [])).toEqual([hash(3)]);
+    old(buildsDir, hash(4), 2 * HOUR);
+    utimesSync(join(first.dir, MARKER), 1, 1);
+    expect(await pruneBuilds(buildsDir, [])).toEqual([first.hash]);
+  });
 });
