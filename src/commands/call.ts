@@ -58,6 +58,7 @@ export default class Call extends BaseCommand {
         headers,
         body,
       });
+      if (result.status >= 400) this.emit({ type: 'note', text: `HTTP ${result.status}` });
       if (this.json || result.encoding === 'utf8')
         this.done(result, () => callView(result, flags.include), result.status < 400);
       else this.raw(Buffer.from(result.body, 'base64'), result.status < 400);

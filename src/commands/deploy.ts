@@ -1,10 +1,11 @@
 import { Args, Flags } from '@oclif/core';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BaseCommand } from '../cli/command.js';
 import { dryRunFlag, fnPortFlag, gatewayPortFlag, messageFlag } from '../cli/flags.js';
 import { deployView } from '../cli/views/deploy.js';
 import { connectIfRunning, connectOrStart, plannedImages, whoAmI } from '../compose.js';
-import { askedPorts } from '../control/ports.js';
+import { askedPorts, unmetPorts } from '../control/ports.js';
 
 /** `fnmesh deploy`: builds what changed and deploys it through the Fn API. */
 export default class Deploy extends BaseCommand {
@@ -45,6 +46,10 @@ export default class Deploy extends BaseCommand {
     const { chooseVersions } = await import('../project/choose.js');
     const { deploy, planDeploy } = await import('../deploy/deploy.js');
     const project = await readProject(process.cwd(), this.emit);
+    for (const name of ['fnmesh.yaml', 'fnmesh.yml']) {
+      if (!existsSync(join(project.root, name))) continue;
+      this.emit({ type: 'warning', text: `${name} is not read by this fnmesh: it has no settings yet` });
+    }
     const { versions, named } = chooseVersions(project, process.cwd(), args.targets ?? [], flags.all);
     const request = {
       project,
@@ -58,6 +63,11 @@ export default class Deploy extends BaseCommand {
     };
     if (flags['dry-run']) {
       const target = await connectIfRunning(this.emit);
+      if (!target) {
+        const text =
+          'the embedded server is not running: what it holds is not in this plan (`fnmesh start -d` first)';
+        this.emit({ type: 'warning', text });
+      }
       const ports = {
         fn: target?.fn ?? null,
         router: target?.router ?? null,
@@ -71,7 +81,9 @@ export default class Deploy extends BaseCommand {
         plan.failed === 0,
       );
     }
-    const target = await connectOrStart(askedPorts(flags), this.emit);
+    const ports = askedPorts(flags);
+    const target = await connectOrStart(ports, this.emit);
+    for (const text of unmetPorts(ports, target.server)) this.emit({ type: 'warning', text });
     const result = await deploy(request, { ...target, emit: this.emit });
     this.done(result, () => deployView(result, false, target.server.gatewayUrl), result.failed === 0);
   }

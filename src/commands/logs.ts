@@ -54,7 +54,10 @@ export default class Logs extends BaseCommand {
       return this.done({ app, lines: all }, () => '');
     }
     // Followed lines go out as they come: with --json one object a line.
-    for await (const line of lines)
-      this.raw(Buffer.from(`${this.json ? JSON.stringify(line) : logLineView(line)}\n`));
+    for await (const line of lines) {
+      this.raw(
+        Buffer.from(`${this.json ? JSON.stringify({ schemaVersion: 1, ...line }) : logLineView(line)}\n`),
+      );
+    }
   }
 }

@@ -4,7 +4,7 @@ import { gatewayPortFlag, fnPortFlag } from '../cli/flags.js';
 import { canPrompt, confirm } from '../cli/prompt.js';
 import { ControlClient } from '../control/client.js';
 import { controlSocket, stateDir } from '../control/home.js';
-import { askedPorts } from '../control/ports.js';
+import { askedPorts, unmetPorts } from '../control/ports.js';
 import type { ServerInfo } from '../control/protocol.js';
 import { ensureServer, findServer, serverEnded } from '../control/start.js';
 import { isOlder, ownVersion } from '../control/version.js';
@@ -34,6 +34,7 @@ export default class Start extends BaseCommand {
     const ports = askedPorts(flags);
     const running = await findServer(home);
     if (running && !running.stopping && !(await this.#replaces(running, home))) {
+      for (const text of unmetPorts(ports, running)) this.emit({ type: 'warning', text });
       const text = `already running: Fn API ${running.fnUrl}, gateway ${running.gatewayUrl}`;
       return this.done({ ...running, started: false }, () => text);
     }

@@ -1,4 +1,5 @@
 import { FnmeshError } from '../errors.js';
+import type { ServerInfo } from './protocol.js';
 import type { Ports } from './start.js';
 
 /** The Fn API's port where none is asked for: what every Fn tool expects. */
@@ -20,6 +21,19 @@ export function askedPorts(
       port(flags['gateway-port'], '--gateway-port') ??
       port(env['FNMESH_GATEWAY_PORT'], 'FNMESH_GATEWAY_PORT'),
   };
+}
+
+/** Ports that were asked for and that the running server does not listen on, a sentence each. */
+export function unmetPorts(asked: Ports, server: Pick<ServerInfo, 'fnUrl' | 'gatewayUrl'>): string[] {
+  const rows = [
+    ['the Fn API', asked.fnPort, server.fnUrl],
+    ['the gateway', asked.gatewayPort, server.gatewayUrl],
+  ] as const;
+  return rows.flatMap(([what, port, url]) =>
+    port === undefined || port === 0 || String(port) === new URL(url).port
+      ? []
+      : [`port ${port} for ${what} does not count: the server runs already, on ${url}`],
+  );
 }
 
 function port(text: string | undefined, name: string): number | undefined {

@@ -89,7 +89,7 @@ async function port(name: string, number: number, variable: string): Promise<Che
   return {
     name,
     state: free ? 'ok' : 'warn',
-    found: `${number} ${free ? 'is free' : 'is taken'}`,
+    found: number === 0 ? 'any free port' : `${number} ${free ? 'is free' : 'is taken'}`,
     means: free
       ? 'the embedded server will use it'
       : `the embedded server will take a free one instead; ${variable} chooses`,

@@ -70,11 +70,13 @@ export async function readFound(
     versions.push(...batch.map((folder, index) => ({ ...folder, loaded: loaded[index]! })));
   }
 
+  const layout = checkLayout(found.functions);
   const problems = [
     ...found.problems,
-    ...checkLayout(found.functions),
+    ...layout,
     ...versions.flatMap(({ loaded }) => loaded.problems),
-    ...checkNames(versions),
+    // Where it is not clear which files are which version, names that stand twice are only its echo.
+    ...(layout.length > 0 ? [] : checkNames(versions)),
   ];
   warn([...found.warnings, ...versions.flatMap(({ loaded }) => loaded.warnings)], startDir, emit);
   if (problems.length > 0) throw problemsError(problems, resolve(startDir));

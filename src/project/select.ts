@@ -99,8 +99,9 @@ function functionsLike(project: Project, pattern: string): FunctionFolder[] {
 
 function noVersion(functions: readonly FunctionFolder[], selector: string, version: string): FnmeshError {
   const known = [...new Set(functions.flatMap((one) => one.versions.map((each) => each.version)))];
+  const labels = functions.flatMap((one) => one.versions.map((each) => `${one.name}/${each.version}`));
   return new FnmeshError('not_found', `there is no ${selector}${didYouMean(version, known)}`, {
-    try: `name one of: ${known.join(', ')}`,
+    try: `name one of: ${labels.join(', ')}`,
   });
 }
 

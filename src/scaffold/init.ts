@@ -71,7 +71,9 @@ export async function planInit(request: InitRequest): Promise<ScaffoldPlan> {
     throw conflictError(
       plan,
       conflicts,
-      conflicts.includes('app.yaml') ? 'fnmesh add v3 (adds a version to the app there)' : undefined,
+      conflicts.includes('app.yaml')
+        ? `cd ${request.name} && fnmesh add v3 (adds a version to the app there)`
+        : undefined,
     );
   }
   return plan;

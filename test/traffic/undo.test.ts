@@ -130,7 +130,7 @@ describe('undo', () => {
     const conflict = {
       code: 'conflict',
       message: 'change 2 gave cart/v1 100 %, but cart/v1 is removed',
-      try: 'fnmesh history',
+      try: 'fnmesh deploy cart/v1',
     };
     const history = await router.history('shop');
     expect(() => planUndo({ app: 'shop', routes }, history)).toThrow(expect.objectContaining(conflict));
