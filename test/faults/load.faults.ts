@@ -96,7 +96,6 @@ test(`${SHIFTS} shifts under load`, async () => {
     await pause(Math.random() * 30);
   }
   const { requests, failed } = await running.stop();
-  process.stderr.write(`${requests.length} requests\n`);
   expect(failed).toEqual([]);
   const decided = requests.filter(({ sent }) => sent >= shifts[0]!.acknowledged);
   const strays = decided.filter((request) => {
@@ -127,7 +126,6 @@ test(`${REDEPLOYS} redeploys of versions that have weight, under load`, async ()
     expect([ran.code, ran.result.versions[0]!.deploy]).toEqual([0, 'updated']);
   }
   const { requests, failed } = await running.stop();
-  process.stderr.write(`${requests.length} requests\n`);
   expect(failed).toEqual([]);
   expect(requests.length).toBeGreaterThan(10 * REDEPLOYS);
   // A request that was sent after a deploy ended is answered by what was deployed, or by something newer.
