@@ -149,24 +149,20 @@ export async function talk(port: number, bytes: string | Buffer, ms = 10_000): P
 }
 
 /** Every answer on a connection, once the server has closed it. @throws Error when it has not within `ms`. */
-export function received(socket: Socket, ms: number): Promise<Answered[]> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    const all = (): string => Buffer.concat(chunks).toString('latin1');
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(new Error(`the server holds the connection; so far: ${all().slice(0, 500)}`));
-    }, ms);
-    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+export async function received(socket: Socket, ms: number): Promise<Answered[]> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const closed = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
     socket.on('close', () => {
       clearTimeout(timer);
-      try {
-        resolve(answersIn(all()));
-      } catch (error) {
-        reject(error);
-      }
+      resolve(true);
     });
   });
+  socket.destroy();
+  const text = Buffer.concat(chunks).toString('latin1');
+  if (!closed) throw new Error(`the server holds the connection; so far: ${text.slice(0, 500)}`);
+  return answersIn(text);
 }
 
 /** The statuses alone. */
