@@ -4,7 +4,7 @@ import type { BuildRegistration } from '../control/protocol.js';
 import type { App, Fn, Trigger } from '../fn/model.js';
 import type { Change, Reason, RouteChange, RoutedFunction, RouteTable } from '../router/router.js';
 import type { Catalog } from './catalog.js';
-import { checkBuild } from './state/build-rules.js';
+import { checkBuild, staleBuilds } from './state/build-rules.js';
 import { FnObjects } from './state/fn-objects.js';
 import { Locks } from './state/locks.js';
 import { checkWrite, placeOf } from './state/route-rules.js';
@@ -20,15 +20,12 @@ export class State implements Catalog {
   /** Apps, fns and triggers with the changes that the Fn API makes. */
   readonly objects: FnObjects;
   private readonly routes = new Routes();
-  private readonly buildsByImage = new Map<string, BuildRegistration>();
   private readonly locks = new Locks();
   private readonly fnListeners: ((fnId: string | null) => void)[] = [];
   private readonly routeListeners: ((appName: string, functionName: string) => void)[] = [];
 
   private constructor(private readonly store: Store) {
     this.objects = new FnObjects(store, (fnId) => this.fnChanged(fnId));
-    for (const [image, build] of store.collection('builds'))
-      this.buildsByImage.set(image, build as BuildRegistration);
     for (const routed of store.collection('routes').values()) this.routes.load(routed as RoutedFunction);
     for (const [id, change] of store.collection('changes')) {
       this.routes.loadChange(id.slice(0, id.lastIndexOf('/')), change as Change);
@@ -83,13 +80,21 @@ export class State implements Catalog {
     return [...this.buildsByImage.values()];
   }
 
-  /** Registers builds, all or none; the same image again replaces. @throws FnmeshError `usage`. */
+  /**
+   * Registers builds, all or none; the same image again replaces. Older ones of the same fns that none of them runs go.
+   * @throws FnmeshError `usage`.
+   */
   async registerBuilds(builds: readonly BuildRegistration[]): Promise<void> {
     for (const build of builds) checkBuild(build);
     return this.locks.run('builds', async () => {
-      await this.store.commit(builds.map((build): Write => ['put', 'builds', build.image, build]));
-      const replaced = builds.some(({ image }) => this.buildsByImage.has(image));
-      for (const build of builds) this.buildsByImage.set(build.image, build);
+      const images = builds.map(({ image }) => image);
+      const replaced = images.some((image) => this.buildsByImage.has(image));
+      const used = this.objects.images();
+      for (const image of images) used.add(image);
+      await this.store.commit([
+        ...builds.map((build): Write => ['put', 'builds', build.image, build]),
+        ...staleBuilds(this.buildsByImage, images, used).map((image): Write => ['delete', 'builds', image]),
+      ]);
       if (replaced) this.fnChanged(null);
     });
   }
@@ -140,6 +145,11 @@ export class State implements Catalog {
 
   onRouteChange(listener: (appName: string, functionName: string) => void): void {
     this.routeListeners.push(listener);
+  }
+
+  /** As stored; the oldest first. */
+  private get buildsByImage(): ReadonlyMap<string, BuildRegistration> {
+    return this.store.collection('builds') as ReadonlyMap<string, BuildRegistration>;
   }
 
   private fnChanged(fnId: string | null): void {

@@ -328,6 +328,42 @@ test('builds are kept by image, and bad ones refused together with good ones', a
   expect(state.build('new')).toBeUndefined();
 });
 
+describe('builds that no fn runs', () => {
+  const image = (name: string, n: number) => `fnmesh.local/shop/${name}:${String(n).padStart(12, '0')}`;
+  const register = (name: string, n: number) =>
+    state.registerBuilds([{ image: image(name, n), dir: '/b', command: ['./func'] }]);
+  const left = () => state.builds().map((build) => build.image);
+
+  test('go when newer ones come, but for the newest five of the same fn', async () => {
+    const app = await state.objects.createApp({ name: 'shop' });
+    await register('cart', 1);
+    await register('price', 1);
+    await state.objects.createFn({ app_id: app.id, name: 'cart', image: image('cart', 1) });
+    for (let n = 2; n <= 9; n++) await register('cart', n);
+    await reopen();
+    expect(left()).toEqual([
+      image('cart', 1),
+      image('price', 1),
+      ...[4, 5, 6, 7, 8, 9].map((n) => image('cart', n)),
+    ]);
+  });
+
+  test('go with their fn and its app', async () => {
+    const app = await state.objects.createApp({ name: 'shop' });
+    for (const name of ['cart', 'price', 'other']) for (const n of [1, 2]) await register(name, n);
+    const make = (name: string, of: string) =>
+      state.objects.createFn({ app_id: app.id, name, image: image(of, 1) });
+    const [cart] = [await make('cart', 'cart'), await make('price', 'price'), await make('again', 'price')];
+    await state.objects.deleteFn(cart.id);
+    expect(left()).toEqual([image('price', 1), image('price', 2), image('other', 1), image('other', 2)]);
+    await state.objects.deleteFn(state.fnsOf(app.id)[0]!.id);
+    expect(left()).toEqual([image('price', 1), image('other', 1), image('other', 2)]);
+    await state.objects.deleteApp(app.id);
+    await reopen();
+    expect(left()).toEqual([image('other', 1), image('other', 2)]);
+  });
+});
+
 test('among 10,000 functions a shift writes what it changes and takes milliseconds', async () => {
   const names = Array.from({ length: 10_000 }, (_, i) => `f${i}`);
   for (let i = 0; i < names.length; i += 1000) {

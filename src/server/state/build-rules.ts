@@ -17,3 +17,28 @@ export function checkBuild({ image, dir, command, cannotRun }: BuildRegistration
     throw new FnmeshError('usage', `${image}: command must be a program and its arguments`);
   }
 }
+
+/** How many registrations of a repository stay that no fn runs: what was deployed last can be gone back to. */
+const KEPT_UNUSED = 5;
+
+/**
+ * The registrations that may go, of the repositories that these images are in: all that are not `used` but the newest.
+ * @param builds By image, the oldest first.
+ * @param keep How many of a repository that are not used stay.
+ */
+export function staleBuilds(
+  builds: ReadonlyMap<string, unknown>,
+  images: Iterable<string>,
+  used: ReadonlySet<string>,
+  keep = KEPT_UNUSED,
+): string[] {
+  const unused = new Map([...images].map((image) => [repositoryOf(image), [] as string[]]));
+  for (const image of builds.keys()) if (!used.has(image)) unused.get(repositoryOf(image))?.push(image);
+  return [...unused.values()].flatMap((found) => found.slice(0, Math.max(0, found.length - keep)));
+}
+
+/** An image's name without its tag: `fnmesh.local/<app>/<fn>`. */
+function repositoryOf(image: string): string {
+  const tag = image.lastIndexOf(':');
+  return tag > image.lastIndexOf('/') ? image.slice(0, tag) : image;
+}

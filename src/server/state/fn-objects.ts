@@ -7,6 +7,7 @@ import type { App, AppBody, Fn, FnBody, Trigger, TriggerBody } from '../../fn/mo
 import { changedTrigger, checkNewTrigger, newTrigger } from '../../fn/trigger.js';
 import type { Write } from '../store/journal.js';
 import type { Store } from '../store/store.js';
+import { staleBuilds } from './build-rules.js';
 import { Locks } from './locks.js';
 import { page, type Page, type PageQuery } from './names.js';
 import { Resources } from './resources.js';
@@ -53,6 +54,13 @@ export class FnObjects {
   /** The app's fns in name order. */
   fnsOf(appId: string): readonly Fn[] {
     return this.resources.fnsOf(appId);
+  }
+
+  /** The images of all fns, except these. */
+  images(except: readonly Fn[] = []): Set<string> {
+    const left = new Set(this.resources.fns.values());
+    for (const fn of except) left.delete(fn);
+    return new Set([...left].map(({ image }) => image));
   }
 
   /** A page of all apps. @throws ApiError 400 for a bad cursor. */
@@ -102,10 +110,7 @@ export class FnObjects {
   async deleteApp(id: string): Promise<void> {
     return this.locks.run(`app ${id}`, async () => {
       const app = found(this.app(id), 'App');
-      await this.store.commit([
-        ['delete', 'apps', id],
-        ...this.fnsOf(id).flatMap((fn) => this.fnDeletion(fn)),
-      ]);
+      await this.store.commit([['delete', 'apps', id], ...this.deletionOf(this.fnsOf(id))]);
       this.resources.removeApp(app);
       this.changed(null);
     });
@@ -143,7 +148,7 @@ export class FnObjects {
   async deleteFn(id: string): Promise<void> {
     return this.locks.run(`app ${this.fn(id)?.app_id}`, async () => {
       const fn = found(this.fn(id), 'Fn');
-      await this.store.commit(this.fnDeletion(fn));
+      await this.store.commit(this.deletionOf([fn]));
       this.resources.removeFn(fn);
       this.changed(id);
     });
@@ -185,11 +190,16 @@ export class FnObjects {
     });
   }
 
-  private fnDeletion(fn: Fn): Write[] {
-    const triggers = this.resources
-      .triggersOf(fn.id)
-      .map((trigger): Write => ['delete', 'triggers', trigger.id]);
-    return [['delete', 'fns', fn.id], ...triggers];
+  /** Fns with their triggers and with the builds that no other fn runs. */
+  private deletionOf(fns: readonly Fn[]): Write[] {
+    const triggers = fns.flatMap((fn) => this.resources.triggersOf(fn.id));
+    const images = fns.map(({ image }) => image);
+    const builds = staleBuilds(this.store.collection('builds'), images, this.images(fns), 0);
+    return [
+      ...fns.map(({ id }): Write => ['delete', 'fns', id]),
+      ...triggers.map(({ id }): Write => ['delete', 'triggers', id]),
+      ...builds.map((image): Write => ['delete', 'builds', image]),
+    ];
   }
 
   private checkTrigger({ id, name, app_id: appId, fn_id: fnId, source }: Trigger): void {
