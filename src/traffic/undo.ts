@@ -132,13 +132,9 @@ function restored(table: RouteTable, fn: FunctionName, wanted: Split, from: stri
   const gone = versionsOf(wanted).find((version) => wanted[version]! > 0 && !Object.hasOwn(present, version));
   if (gone !== undefined) {
     const share = formatPercent(wanted[gone]!);
-    throw new FnmeshError(
-      'conflict',
-      `${from} gave ${fn}/${gone} ${share}, but ${fn}/${gone} is removed (\`undo --to N\` goes elsewhere)`,
-      {
-        try: `fnmesh deploy ${fn}/${gone}`,
-      },
-    );
+    throw new FnmeshError('conflict', `${from} gave ${fn}/${gone} ${share}, but ${fn}/${gone} is removed`, {
+      try: `fnmesh deploy ${fn}/${gone}`,
+    });
   }
   return Object.fromEntries(versionsOf(present).map((version) => [version, wanted[version] ?? 0]));
 }
