@@ -190,7 +190,11 @@ describe('what fails', () => {
     });
     plane.catalog.addBuild({ image: 'gone', dir: '/nonexistent/dir', command: ['./func'] });
     const gone = plane.add('gone', {}, { image: 'gone' });
-    expect((await invoke(plane, gone, 'x')).status).toBe(502);
+    const pruned = await invoke(plane, gone, 'x');
+    expect([pruned.status, message(pruned.text)]).toEqual([
+      502,
+      "Failed to pull image 'gone': its build /nonexistent/dir is gone; fnmesh deploy makes it anew",
+    ]);
     expect(plane.logs.tail([gone.id], 1)[0]?.text).toMatch(/could not be started: spawn .* ENOENT/);
   });
 

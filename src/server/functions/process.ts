@@ -1,4 +1,5 @@
 // One hot function process: started, called one request at a time, ended with everything it has started itself.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildRegistration } from '../../control/protocol.js';
 import { messageOf } from '../../errors.js';
@@ -218,7 +219,12 @@ export class FunctionProcess {
     this.owner.line('stderr', `fnmesh: the process could not be started: ${why}`, null);
     this.#retire();
     this.#ended();
-    this.owner.notReady(this, failure.NOT_INITIALIZED, `it could not be started: ${why}`);
+    const { image, dir } = this.spec.build;
+    if (existsSync(dir)) {
+      return this.owner.notReady(this, failure.NOT_INITIALIZED, `it could not be started: ${why}`);
+    }
+    const gone = `its build ${dir} is gone; fnmesh deploy makes it anew`;
+    this.owner.notReady(this, failure.notRunnable(image, gone), gone);
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
