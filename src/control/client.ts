@@ -1,3 +1,4 @@
+// The CLI's side of the control socket: calls and their answers, as protocol.ts types them.
 import { request, type IncomingMessage } from 'node:http';
 import { FnmeshError, messageOf } from '../errors.js';
 import type { ControlCalls, ControlError } from './protocol.js';

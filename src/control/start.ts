@@ -1,3 +1,4 @@
+// Finds the embedded server of a state folder, and starts it in the background when there is none.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// What `probe` sends requests through: the gateway's own address of one function.
 import type { ProbeAnswer, ProbePort } from '../traffic/probe.js';
 import { messageOf } from '../errors.js';
 import { GatewayClient, headerOf } from './gateway-client.js';

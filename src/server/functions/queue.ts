@@ -3,6 +3,7 @@
 /** After so many have left, the room they took is given back. */
 const COMPACT_AT = 1024;
 
+/** What waits, the oldest first. An array's own `shift` takes longer the more wait. */
 export class Queue<T> {
   #items: T[] = [];
   #head = 0;
