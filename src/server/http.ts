@@ -5,6 +5,8 @@ import { closing, sendMessage } from './http-call.js';
 
 /** A request's head may have this many bytes; Fn's callers send large ones (the contract has 32 KiB). */
 const HEAD_SIZE = 128 * 1024;
+/** A head may have fewer headers than this. */
+const HEADERS = 2000;
 /** How often connections that have fallen idle are closed when a server closes, in milliseconds. */
 const SWEEP_MS = 50;
 
@@ -46,15 +48,17 @@ export function createHttpServer(handle: Handler): Server {
     if (refused) sendMessage(req, res, refused.status, refused.message);
     else handle(req, res);
   });
-  // The head's size is limited, not the number of headers: node would leave out the last ones and say nothing.
-  server.maxHeadersCount = 0;
+  server.maxHeadersCount = HEADERS;
   return server;
 }
 
-/** What is wrong with a request's version, Host or framing; undefined when nothing is. */
+/** What is wrong with a request's version, headers, Host or framing; undefined when nothing is. */
 function refusal(req: IncomingMessage): { status: number; message: string } | undefined {
   const { host, 'transfer-encoding': encoding, 'content-length': length } = req.headers;
   if (req.httpVersionMajor !== 1) return { status: 505, message: `HTTP/${req.httpVersion} is not supported` };
+  // Some versions of node leave out what is beyond, and say nothing.
+  if (req.rawHeaders.length >= 2 * HEADERS)
+    return { status: 431, message: `Bad request: ${HEADERS} headers or more` };
   if (host === undefined && req.httpVersionMinor === 1)
     return { status: 400, message: 'Bad request: no Host' };
   if (host?.includes(',')) return { status: 400, message: 'Bad request: more than one Host' };
