@@ -68,6 +68,8 @@ export type LogLine = {
 /** Method, path, request body and answer of every control call. Errors: status ≥ 400 with `ControlError`. */
 export type ControlCalls = {
   info: { call: 'GET /'; body: undefined; answer: ServerInfo };
+  /** The names of the apps that have routes, in order. */
+  apps: { call: 'GET /apps'; body: undefined; answer: string[] };
   /** `/routes?app=NAME` */
   routes: { call: 'GET /routes'; body: undefined; answer: RouteTable };
   /** 409 with code `conflict` when a revision differs. */

@@ -1,6 +1,7 @@
 // deploy: an app's folder becomes fns, triggers and routes. Validate all, build all, publish, create or update,
 // triggers, route; a version that fails does not stop the others.
 import { pruneBuilds } from '../build/store.js';
+import { firstTrigger } from '../fn/first-trigger.js';
 import { type App, HTTP_ENDPOINT } from '../fn/model.js';
 import { parallel } from '../process/parallel.js';
 import type { Router } from '../router/router.js';
@@ -8,7 +9,6 @@ import type { FnServer } from '../fn/fn-server.js';
 import { applyApp, applyVersion, removeTrigger } from './apply.js';
 import type { DesiredVersion } from './desired.js';
 import { desiredApp } from './desired.js';
-import { firstTrigger } from './notes.js';
 import { NOTHING, observe } from './observe.js';
 import type { Observed, ObservedFn } from './observe.js';
 import { planApp, planVersion } from './plan.js';

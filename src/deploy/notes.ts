@@ -1,9 +1,9 @@
 // fnmesh's notes on what it deployed. They lie in a version's first trigger, since Fn starts new processes when the
 // annotations of a fn or app change, but not when a trigger's do (fnproject/fn 0.3.753, api/agent/slots.go).
+import { firstTrigger } from '../fn/first-trigger.js';
 import type { Annotations, Fn, Json, Trigger } from '../fn/model.js';
-import { NOTE_FUNCTION, NOTE_VERSION } from '../fn/model.js';
+import { NOTE_BUILD, NOTE_FUNCTION, NOTE_VERSION } from '../fn/model.js';
 
-const NOTE_BUILD = 'fnmesh/build';
 const PREFIX = 'fnmesh/';
 // Fn takes 512 bytes a value.
 const VALUE_BYTES = 480;
@@ -61,12 +61,6 @@ export function memberAnnotations({
   version: string;
 }): Annotations {
   return { [NOTE_FUNCTION]: fn, [NOTE_VERSION]: version };
-}
-
-/** The trigger that a version's route leads to, or undefined. */
-export function firstTrigger(triggers: readonly Trigger[]): Trigger | undefined {
-  const own = triggers.filter(({ annotations }) => annotations?.[NOTE_FUNCTION] !== undefined);
-  return own.find(({ annotations }) => annotations?.[NOTE_BUILD] !== undefined) ?? own[0];
 }
 
 /** What fnmesh noted of an fn, in its first trigger or, without one, in itself; null when it did not make it. */

@@ -1,12 +1,12 @@
 // Makes the routes before the functions that are on the Fn server. What serves already is never shifted by it.
 import { isDeepStrictEqual } from 'node:util';
 import { FnmeshError } from '../errors.js';
+import { firstTrigger } from '../fn/first-trigger.js';
 import type { Reason, RouteChange, Router, RouteTable } from '../router/router.js';
 import { hostOf, pathOf } from '../routing/match.js';
 import type { AppName, Destination, Route, Split } from '../routing/route.js';
 import { WHOLE } from '../routing/route.js';
 import { compareVersions, versionsOf } from '../routing/versions.js';
-import { firstTrigger } from './notes.js';
 import type { Observed, ObservedFn } from './observe.js';
 
 /** One function as it is routed. */

@@ -68,3 +68,5 @@ export const HTTP_ENDPOINT = 'fnproject.io/trigger/httpEndpoint';
 export const NOTE_FUNCTION = 'fnmesh/function';
 /** See NOTE_FUNCTION. */
 export const NOTE_VERSION = 'fnmesh/version';
+/** See NOTE_FUNCTION. Only the first of a version's triggers has it. */
+export const NOTE_BUILD = 'fnmesh/build';

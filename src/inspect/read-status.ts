@@ -11,7 +11,7 @@ export async function readStatus(
   target: { control: ControlClient; fn: FnServer; router: Router; server: { gatewayUrl: string } },
   app: string | undefined,
 ): Promise<AppStatus[]> {
-  const names = app === undefined ? (await target.fn.apps()).map(({ name }) => name) : [app];
+  const names = app === undefined ? await allApps(target) : [app];
   const gatewayPort = Number(new URL(target.server.gatewayUrl).port);
   return Promise.all(
     names.map(async (name) => {
@@ -27,4 +27,9 @@ export async function readStatus(
       return appStatus({ app: name, fns, triggers, table, history, traffic, states, gatewayPort });
     }),
   );
+}
+
+async function allApps({ fn, router }: { fn: FnServer; router: Router }): Promise<string[]> {
+  const [apps, routed] = await Promise.all([fn.apps(), router.apps()]);
+  return [...new Set([...apps.map(({ name }) => name), ...routed])].sort();
 }

@@ -1,5 +1,6 @@
 // What is deployed, who gets how much, and how it does: one picture of an app from the Fn server and the router.
 import type { FunctionState } from '../control/protocol.js';
+import { firstTrigger } from '../fn/first-trigger.js';
 import { HTTP_ENDPOINT, NOTE_FUNCTION, NOTE_VERSION, type Fn, type Trigger } from '../fn/model.js';
 import type { Change, RouteTable, VersionTraffic } from '../router/router.js';
 import { compareVersions } from '../routing/versions.js';
@@ -57,12 +58,12 @@ export function appStatus(inputs: StatusInputs): AppStatus {
   const fnById = new Map(inputs.fns.map((fn) => [fn.id, fn]));
   const fnByName = new Map(inputs.fns.map((fn) => [fn.name, fn]));
   const stateByFn = new Map(inputs.states.map((state) => [state.fn, state]));
-  const triggerOf = new Map<string, Trigger>();
+  const triggersOf = new Map<string, Trigger[]>();
   const versionsOf = new Map<string, Map<string, string>>();
   for (const trigger of inputs.triggers) {
     const fn = fnById.get(trigger.fn_id);
     if (!fn) continue;
-    if (!triggerOf.has(fn.name)) triggerOf.set(fn.name, trigger);
+    triggersOf.set(fn.name, [...(triggersOf.get(fn.name) ?? []), trigger]);
     const name = trigger.annotations?.[NOTE_FUNCTION];
     const version = trigger.annotations?.[NOTE_VERSION];
     if (typeof name !== 'string' || typeof version !== 'string') continue;
@@ -81,12 +82,16 @@ export function appStatus(inputs: StatusInputs): AppStatus {
     for (const [version, destination] of Object.entries(routed?.route.destinations ?? {})) {
       if (!fnOf.has(version)) fnOf.set(version, destination.fn);
     }
-    const traffic = new Map((inputs.traffic[name] ?? []).map((each) => [each.version, each]));
+    const traffic = new Map(
+      (Object.hasOwn(inputs.traffic, name) ? inputs.traffic[name]! : []).map((each) => [each.version, each]),
+    );
     const versions = [...fnOf.keys()].sort(compareVersions).map((version): VersionStatus => {
       const fnName = fnOf.get(version)!;
       noted.add(fnName);
       const state = stateByFn.get(fnName);
-      const trigger = triggerOf.get(fnName);
+      const triggers = triggersOf.get(fnName) ?? [];
+      // A route may lead to a trigger that somebody made by hand.
+      const trigger = firstTrigger(triggers) ?? triggers[0];
       const endpoint = trigger?.annotations?.[HTTP_ENDPOINT];
       const processes = state ? state.processes.idle + state.processes.busy + state.processes.starting : 0;
       const counted = traffic.get(version);

@@ -17,6 +17,10 @@ import type {
 export class EmbeddedRouter implements Router {
   constructor(private readonly control: ControlClient) {}
 
+  apps(): Promise<string[]> {
+    return this.control.call<'apps'>('GET /apps');
+  }
+
   read(app: string): Promise<RouteTable> {
     return this.control.call<'routes'>('GET /routes', { app });
   }

@@ -61,6 +61,8 @@ export type VersionRef = { app: AppName; function: FunctionName; version: Versio
 
 /** Applies routes. Every method throws FnmeshError `unreachable` when the router does not answer. */
 export interface Router {
+  /** The names of all apps that have routes, in order. */
+  apps(): Promise<AppName[]>;
   /** The app's routes; an app without routes gives an empty table. */
   read(app: AppName): Promise<RouteTable>;
   /**

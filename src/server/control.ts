@@ -17,6 +17,7 @@ import type { Change, Reason, RouteChange, RouteTable, Served, VersionTraffic } 
 /** What the control calls are answered from. */
 export interface Controlled {
   info(): ServerInfo;
+  routedApps(): string[];
   routes(app: string): RouteTable;
   writeRoutes(changes: RouteChange[], reason: Reason): Promise<RouteTable>;
   history(app: string, fn: string | undefined): Change[];
@@ -75,6 +76,7 @@ export function serveControl(path: string, controlled: Controlled): Promise<Serv
 function answers(controlled: Controlled): Record<Names, (ask: Ask) => unknown> {
   return {
     'GET /': () => controlled.info(),
+    'GET /apps': () => controlled.routedApps(),
     'GET /routes': ({ query }) => controlled.routes(needed(query, 'app')),
     'POST /routes': ({ body }) => {
       const { changes, reason } = body as ControlCalls['write']['body'];

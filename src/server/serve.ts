@@ -79,6 +79,7 @@ export async function serve({ home, ports }: { home: string; ports: Ports }): Pr
     });
     const control = await serveControl(controlSocket(home), {
       info,
+      routedApps: () => state.routedApps(),
       routes: (app) => state.routeTable(app),
       writeRoutes: (changes, reason) => state.writeRoutes(changes, reason),
       history: (app, fn) => state.history(app, fn),

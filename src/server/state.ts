@@ -111,6 +111,11 @@ export class State implements Catalog {
     return [...this.routes.apps(path)];
   }
 
+  /** The names of the apps that have routes, in order. */
+  routedApps(): string[] {
+    return this.routes.routedApps();
+  }
+
   /** The app's routes, ordered by function name; an unknown app has none. */
   routeTable(appName: string): RouteTable {
     return this.routes.table(appName);

@@ -173,6 +173,15 @@ export function routerContract(name: string, make: () => Promise<RouterUnderTest
       expect(await router.drained({ app: 'shop', function: 'cart', version: 'v2' }, 1000)).toBe(true);
     });
 
+    test('names the apps that have routes', async () => {
+      expect(await router.apps()).toEqual([]);
+      await router.write([put('cart', A, null)], reason);
+      await router.write([put('cart', A, null, 'bar')], reason);
+      await router.write([put('cart', A, null, 'zoo')], reason);
+      await router.write([{ kind: 'remove', app: 'zoo', function: 'cart', ifRevision: 1 }], reason);
+      expect(await router.apps()).toEqual(['bar', 'shop']);
+    });
+
     test('apps do not see each other', async () => {
       await router.write([put('cart', A, null)], reason);
       expect(await router.read('shop2')).toEqual({ app: 'shop2', routes: [] });

@@ -56,6 +56,11 @@ export class Routes {
     return this.appsByPath.get(path) ?? [];
   }
 
+  /** The names of the apps that have routes, in order. */
+  routedApps(): string[] {
+    return [...this.ofApp].flatMap(([app, { sorted }]) => (sorted.length > 0 ? [app] : [])).sort();
+  }
+
   table(app: string): RouteTable {
     return { app, routes: this.ofApp.get(app)?.sorted.slice() ?? [] };
   }
