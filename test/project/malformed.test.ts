@@ -219,6 +219,36 @@ describe('app.yaml', () => {
     ['a name too long for a host', `name: ${'a'.repeat(64)}\n`, /^app.yaml:1:7: name cannot be part of/],
     ['a syntax error', 'name: "a\n', /^app.yaml:\d+:\d+: /],
     ['nothing', '', /^app.yaml:1:1: the file must be a map/],
+    ['a list', '- shop\n', /^app.yaml:1:1: the file must be a map of keys and values, not a list$/],
+    ['a key twice', 'name: shop\nname: shop\n', /^app.yaml:2:1: Map keys must be unique/],
+    ['two documents', 'name: shop\n---\nname: shop\n', /^app.yaml:2:1: Source contains multiple documents/],
+    ['an anchor bomb', `${bomb}name: shop\n`, /^app.yaml:2:8: Excessive alias count/],
+    ['deep nesting', '['.repeat(100_000), /^app.yaml:1:\d+: /],
+    ['a name that is a map', 'name: {a: b}\n', /^app.yaml:1:7: name must be text, not a map$/],
+    ['a name that climbs', 'name: ../../etc\n', /^app.yaml:1:7: name is no app name/],
+    ['a name of dots', 'name: ..\n', /^app.yaml:1:7: name is no app name/],
+    ['a long name', `name: ${'a'.repeat(256)}\n`, /^app.yaml:1:7: name is longer than 255 bytes$/],
+    [
+      'config as a list',
+      'name: shop\nconfig: [a]\n',
+      /^app.yaml:2:9: config must be a map of names and values/,
+    ],
+    [
+      'a nested config',
+      'name: shop\nconfig:\n  a: [b]\n',
+      /^app.yaml:3:6: config.a must be text, not a list$/,
+    ],
+    [
+      'a 1 MB value',
+      `name: shop\nconfig:\n  a: ${'x'.repeat(1_000_000)}\n`,
+      /^app.yaml:3:6: config.a is longer than 128 KiB/,
+    ],
+    ['annotations as text', 'name: shop\nannotations: x\n', /^app.yaml:2:14: annotations must be a map/],
+    [
+      'syslog_url as a list',
+      'name: shop\nsyslog_url: [a]\n',
+      /^app.yaml:2:13: syslog_url must be text, not a list$/,
+    ],
   ])('%s', async (_what, text, message) => {
     expect((await refusal({ 'app.yaml': text })).message.split('\n')[0]).toMatch(message);
   });
