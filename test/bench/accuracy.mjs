@@ -92,13 +92,13 @@ class Counts {
     return this.#counts[version];
   }
 
-  /** Of the version that is farthest from its share, in requests. */
+  /** Of the version that is farthest from its share, in requests; reckoned in whole numbers until the end. */
   distance() {
     const whole = sum(Object.values(SPLIT));
-    const distances = Object.entries(SPLIT).map(([version, weight]) =>
-      Math.abs(this.#counts[version] - (this.total * weight) / whole),
+    const parts = Object.entries(SPLIT).map(([version, weight]) =>
+      Math.abs(this.#counts[version] * whole - this.total * weight),
     );
-    return Math.max(...distances);
+    return Math.max(...parts) / whole;
   }
 }
 

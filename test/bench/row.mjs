@@ -52,8 +52,8 @@ export function alone({ name, what, measured, unit, reach = {}, note = '' }) {
 
 /** A row that could not be measured here, and what it would take. */
 export function notMeasured(name, what, why) {
-  const none = { measured: '–', against: '–', result: '–', reach: '–', reached: null };
-  return { name, what, ...none, note: `not measured: ${why}` };
+  const none = { against: '–', result: '–', reach: '–', reached: null, note: '' };
+  return { name, what, measured: `not measured: ${why}`, ...none };
 }
 
 function bounds({ atMost, atLeast }, unit) {
