@@ -26,13 +26,13 @@ export abstract class BaseCommand extends Command {
 
   /**
    * Prints the result: its text view, or with `--json` its envelope. `ok: false` = the work was done and found
-   * failures: exit code 1.
+   * failures: exit code 1, or `exit` where that says more.
    */
-  protected done(result: unknown, view: () => string, ok = true): void {
+  protected done(result: unknown, view: () => string, ok = true, exit = 1): void {
     this.#progress?.end();
     const text = this.json ? JSON.stringify(resultEnvelope(this.id ?? '', result, ok), null, 2) : view();
     if (text) process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
-    if (!ok) process.exitCode = 1;
+    if (!ok) process.exitCode = exit;
   }
 
   /** Writes a part of the result as it comes; with `--json` stdout is kept for the one object. */

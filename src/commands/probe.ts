@@ -101,8 +101,8 @@ export default class Probe extends BaseCommand {
       };
       const result = await probe(options, port, this.emit);
       const cut = result.aborted && !flags.watch;
-      this.done(result, () => probeView(result), result.verdict.outcome !== 'fail' && !cut);
-      if (cut) process.exitCode = INTERRUPTED;
+      const ok = result.verdict.outcome !== 'fail' && !cut;
+      this.done(result, () => probeView(result), ok, cut ? INTERRUPTED : 1);
     } finally {
       port.close();
     }
