@@ -52,7 +52,7 @@ export async function findServer(home: string): Promise<ServerInfo | null> {
  * Starts the server in a process of its own that outlives this one, and waits until it serves.
  * @throws FnmeshError with what the server said when it ended instead.
  */
-export async function startServer(home: string, ports: Ports, emit: Emit): Promise<ServerInfo> {
+async function startServer(home: string, ports: Ports, emit: Emit): Promise<ServerInfo> {
   emit({ type: 'server', state: 'starting', text: 'starting the embedded server' });
   const logFile = join(home, 'server.log');
   const log = await openLog(home, logFile);
