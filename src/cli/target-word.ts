@@ -36,26 +36,21 @@ export function functionWord(table: RouteTable, word: string | undefined, comman
 }
 
 /**
- * What destroy is to remove: everything with `all`, else the function or version of the word. Unknown names are left
- * to the plan, which knows what is deployed without a route.
- * @throws FnmeshError `usage` for neither or both.
+ * What logs and destroy are about: everything without a word. Other than for a call, what has no route counts too, so
+ * unknown names are left to those who know what is deployed.
+ * @throws FnmeshError `usage` for what is no name of a function or version.
  */
-export function destroyTarget(
+export function deployedWord(
   table: RouteTable,
   word: string | undefined,
-  all: boolean,
+  command: string,
 ): { function?: string; version?: string } {
-  if (all === (word !== undefined)) {
-    throw new FnmeshError('usage', all ? `--all and ${word} contradict each other` : 'say what to remove', {
-      try: 'fnmesh destroy --all --dry-run',
-    });
-  }
   if (word === undefined) return {};
-  if (isVersionName(word)) return { function: functionWord(table, word, 'destroy').function, version: word };
+  if (isVersionName(word)) return { function: functionWord(table, word, command).function, version: word };
   const [name = '', version, ...more] = word.split('/');
   if (name === '' || version === '' || more.length > 0) {
     throw new FnmeshError('usage', `'${word}' is no function or version: write FN or FN/v2`, {
-      try: 'fnmesh destroy --all --dry-run',
+      try: `fnmesh ${command} FN/v2`,
     });
   }
   return { function: name, ...(version === undefined ? {} : { version }) };

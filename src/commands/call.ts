@@ -7,6 +7,7 @@ import { functionWord } from '../cli/target-word.js';
 import { callView } from '../cli/views/call.js';
 import { connect } from '../compose.js';
 import { callFunction } from '../inspect/call.js';
+import { orUnrouted } from '../inspect/unrouted.js';
 import { GatewayClient } from '../router/gateway-client.js';
 
 /** `fnmesh call`: one request through the gateway, as any client makes it. */
@@ -46,9 +47,10 @@ export default class Call extends BaseCommand {
     const method = parseMethod(flags.method ?? (flags.data === undefined ? 'GET' : 'POST'));
     const body = await readData(flags.data);
     const app = await appName(flags.app, this.emit);
-    const { router, server } = await connect(this.emit);
+    const { fn, router, server } = await connect(this.emit);
     const routes = await router.read(app);
-    const word = functionWord(routes, args.function, 'call');
+    const find = () => functionWord(routes, args.function, 'call');
+    const word = await orUnrouted(fn, app, args.function, find);
     const client = new GatewayClient(1);
     try {
       const result = await callFunction(routes, server.gatewayUrl, client, {

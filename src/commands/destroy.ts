@@ -3,9 +3,10 @@ import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
 import { appFlag, dryRunFlag, messageFlag, yesFlag } from '../cli/flags.js';
 import { confirm } from '../cli/prompt.js';
-import { destroyTarget } from '../cli/target-word.js';
+import { deployedWord } from '../cli/target-word.js';
 import { destroyPlanView, destroyView } from '../cli/views/destroy.js';
 import { connect, whoAmI } from '../compose.js';
+import { FnmeshError } from '../errors.js';
 
 /** Fn's longest timeout, in milliseconds: no call takes longer. */
 const DRAIN_MS = 300_000;
@@ -38,12 +39,16 @@ export default class Destroy extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Destroy);
+    if (flags.all === (args.target !== undefined)) {
+      const text = flags.all ? `--all and ${args.target} contradict each other` : 'say what to remove';
+      throw new FnmeshError('usage', text, { try: 'fnmesh destroy --all --dry-run' });
+    }
     const app = await appName(flags.app, this.emit);
     const target = await connect(this.emit);
-    const { observe } = await import('../deploy/observe.js');
+    const { observe } = await import('../fn/observe.js');
     const { planDestroy, applyDestroy } = await import('../deploy/destroy.js');
     const [observed, table] = await Promise.all([observe(target.fn, app), target.router.read(app)]);
-    const plan = planDestroy({ app, ...destroyTarget(table, args.target, flags.all) }, observed, table);
+    const plan = planDestroy({ app, ...deployedWord(table, args.target, 'destroy') }, observed, table);
     if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
     if (!flags.yes) this.emit({ type: 'note', text: destroyPlanView(plan) });
     const line = `fnmesh destroy ${args.target ?? '--all'}`;

@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
 import { appFlag } from '../cli/flags.js';
-import { functionWord } from '../cli/target-word.js';
+import { deployedWord } from '../cli/target-word.js';
 import { logLineView } from '../cli/views/logs.js';
 import { connect } from '../compose.js';
 import type { LogLine } from '../control/protocol.js';
@@ -40,10 +40,8 @@ export default class Logs extends BaseCommand {
     const { args, flags } = await this.parse(Logs);
     const app = await appName(flags.app, this.emit);
     const target = await connect(this.emit);
-    const word =
-      args.function === undefined
-        ? undefined
-        : functionWord(await target.router.read(app), args.function, 'logs');
+    const { function: fn, version } = deployedWord(await target.router.read(app), args.function, 'logs');
+    const word = fn === undefined ? undefined : { function: fn, version };
     const stopped = new AbortController();
     process.once('SIGINT', () => stopped.abort());
     const options = { app, of: word, tail: flags.number, follow: flags.follow, call: flags.call };

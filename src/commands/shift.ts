@@ -4,6 +4,7 @@ import { BaseCommand } from '../cli/command.js';
 import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { connect, whoAmI } from '../compose.js';
+import { orUnrouted } from '../inspect/unrouted.js';
 import { parseShift } from '../routing/parse-shift.js';
 import { applyShift, planShift } from '../traffic/shift.js';
 
@@ -40,8 +41,10 @@ export default class Shift extends BaseCommand {
     const { args, flags } = await this.parse(Shift);
     const shifts = parseShift(args.shifts);
     const app = await appName(flags.app, this.emit);
-    const { router } = await connect(this.emit);
-    const plan = planShift(await router.read(app), shifts, { ifRevision: flags['if-revision'] });
+    const { fn, router } = await connect(this.emit);
+    const table = await router.read(app);
+    const find = () => planShift(table, shifts, { ifRevision: flags['if-revision'] });
+    const plan = await orUnrouted(fn, app, args.shifts[0], find);
     if (flags['dry-run']) return this.done(plan, () => trafficPlanView(plan));
     const options = {
       by: whoAmI(),

@@ -17,7 +17,7 @@ export default class Wire extends BaseCommand {
     const { flags } = await this.parse(Wire);
     const app = await appName(flags.app, this.emit);
     const { fn, router, server } = await connect(this.emit);
-    const { observe } = await import('../deploy/observe.js');
+    const { observe } = await import('../fn/observe.js');
     const { planWire, wire } = await import('../deploy/wire.js');
     const observed = await observe(fn, app);
     const reason = {

@@ -1,7 +1,7 @@
 // What an app's folder asks for, in the terms of the Fn API.
 import type { Annotations } from '../fn/model.js';
 import type { AppFile, FuncFile, VersionFolder } from '../project/project.js';
-import { isReserved } from './notes.js';
+import { isReserved } from '../fn/notes.js';
 
 /** What app.yaml asks for. */
 export type DesiredApp = {

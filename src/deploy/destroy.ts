@@ -2,7 +2,7 @@
 import { FnmeshError } from '../errors.js';
 import { parallel } from '../process/parallel.js';
 import type { Reason } from '../router/router.js';
-import { observe } from './observe.js';
+import { observe } from '../fn/observe.js';
 import type { DestroyPlan, DoomedVersion } from './plan-destroy.js';
 import type { DeployPorts } from './ports.js';
 import { labelOf } from './result.js';

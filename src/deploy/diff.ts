@@ -1,7 +1,7 @@
 // Field by field differences, and the PUT that levels them. Pure.
 import { isDeepStrictEqual } from 'node:util';
 import type { Annotations, Json } from '../fn/model.js';
-import { isReserved } from './notes.js';
+import { isReserved } from '../fn/notes.js';
 
 /** One difference: `memory`, `config.KEY`. null: not there. */
 export type FieldChange = { field: string; from: Json; to: Json };

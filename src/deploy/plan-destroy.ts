@@ -4,7 +4,7 @@ import type { RouteChange, RouteTable } from '../router/router.js';
 import type { BasisPoints, Route } from '../routing/route.js';
 import { compareVersions, versionsOf } from '../routing/versions.js';
 import { formatPercent } from '../routing/weights.js';
-import type { Observed } from './observe.js';
+import type { Observed } from '../fn/observe.js';
 import { labelOf } from './result.js';
 
 /** What to destroy: an app's version, function, or everything that fnmesh made in it. */

@@ -3,7 +3,7 @@ import type { Annotations, Trigger } from '../fn/model.js';
 import { NOTE_FUNCTION } from '../fn/model.js';
 import type { DesiredVersion } from './desired.js';
 import { diffNotes } from './diff.js';
-import { memberAnnotations } from './notes.js';
+import { memberAnnotations } from '../fn/notes.js';
 
 /** What happens to one trigger. `remove`: fnmesh had made it, and func.yaml names it no more. */
 export type TriggerPlan = {

@@ -6,9 +6,9 @@ import type { DesiredApp, DesiredVersion, Limit } from './desired.js';
 import { DEFAULT_LIMITS } from './desired.js';
 import type { FieldChange } from './diff.js';
 import { diffAnnotations, diffMap, isEmpty } from './diff.js';
-import type { PutKeys } from './notes.js';
-import { putAnnotations, readPut, versionAnnotations } from './notes.js';
-import type { ObservedFn } from './observe.js';
+import type { PutKeys } from '../fn/notes.js';
+import { putAnnotations, readPut, versionAnnotations } from '../fn/notes.js';
+import type { ObservedFn } from '../fn/observe.js';
 import type { TriggerPlan } from './plan-triggers.js';
 import { planTriggers } from './plan-triggers.js';
 

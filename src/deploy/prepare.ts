@@ -7,7 +7,7 @@ import type { RouteTable } from '../router/router.js';
 import type { BasisPoints } from '../routing/route.js';
 import type { DesiredVersion } from './desired.js';
 import { desiredVersion, fnName, storedImage } from './desired.js';
-import type { Observed } from './observe.js';
+import type { Observed } from '../fn/observe.js';
 import type { DeployPorts, ImageOwner } from './ports.js';
 import type { DeployRequest, VersionRow } from './result.js';
 import { labelOf, rowError } from './result.js';

@@ -1,9 +1,9 @@
 // What would be on the server after a deploy: only what routes depend on. Pure.
 import type { Fn, Trigger } from '../fn/model.js';
 import type { DesiredVersion } from './desired.js';
-import { versionAnnotations } from './notes.js';
-import type { Observed, ObservedFn } from './observe.js';
-import { observed } from './observe.js';
+import { versionAnnotations } from '../fn/notes.js';
+import type { Observed, ObservedFn } from '../fn/observe.js';
+import { observed } from '../fn/observe.js';
 
 /** The server's fns with the desired ones in place of, or besides, what is there. */
 export function afterwards(before: Observed, desired: readonly DesiredVersion[]): Observed {

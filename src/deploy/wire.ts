@@ -7,7 +7,7 @@ import { hostOf, pathOf } from '../routing/match.js';
 import type { AppName, Destination, Route, Split } from '../routing/route.js';
 import { WHOLE } from '../routing/route.js';
 import { compareVersions, versionsOf } from '../routing/versions.js';
-import type { Observed, ObservedFn } from './observe.js';
+import type { Observed, ObservedFn } from '../fn/observe.js';
 
 /** One function as it is routed. */
 export type WiredFunction = {

@@ -2,13 +2,17 @@ import type { ControlClient } from '../control/client.js';
 import type { LogLine } from '../control/protocol.js';
 import { FnmeshError } from '../errors.js';
 import type { FnServer } from '../fn/fn-server.js';
-import type { Router } from '../router/router.js';
+import { observe, type ObservedFn } from '../fn/observe.js';
+import { nearest } from '../routing/near.js';
+
+/** A function, or one version of it. */
+type FunctionWord = { function: string; version: string | undefined };
 
 /** Which lines. */
 export type LogOptions = {
   app: string;
   /** A function or one version of it; undefined = the whole app. */
-  of: { function: string; version: string | undefined } | undefined;
+  of: FunctionWord | undefined;
   /** How many lines that are there already. */
   tail: number;
   follow: boolean;
@@ -18,21 +22,20 @@ export type LogOptions = {
 
 /**
  * The lines that functions wrote, oldest first; with `follow` without end, until `signal` aborts.
- * @throws FnmeshError `not_found` for an unknown app or version.
+ * @throws FnmeshError `not_found` for an unknown app, function or version.
  */
 export async function* readLogs(
-  target: { control: ControlClient; fn: FnServer; router: Router },
+  target: { control: ControlClient; fn: FnServer },
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  const app = await target.fn.app(options.app);
-  if (!app)
+  const { app, fns } = await observe(target.fn, options.app);
+  if (!app) {
     throw new FnmeshError('not_found', `the Fn server has no app ${options.app}`, {
       try: 'fnmesh deploy --all',
     });
-  const fns = await target.fn.fns(app.id);
-  const wanted = options.of === undefined ? undefined : await fnNames(target.router, options.app, options.of);
-  const fnId = fns.filter((fn) => wanted === undefined || wanted.includes(fn.name)).map((fn) => fn.id);
+  }
+  const fnId = options.of === undefined ? fns.map(({ fn }) => fn.id) : idsOf(fns, options.of);
   if (fnId.length === 0) return;
   // Lines of one call may be few among many: all are looked through.
   const tail = options.call === undefined ? options.tail : Number.MAX_SAFE_INTEGER;
@@ -42,21 +45,17 @@ export async function* readLogs(
   }
 }
 
-async function fnNames(
-  router: Router,
-  app: string,
-  of: { function: string; version: string | undefined },
-): Promise<string[]> {
-  const table = await router.read(app);
-  const destinations =
-    table.routes.find(({ route }) => route.function === of.function)?.route.destinations ?? {};
-  if (of.version === undefined) return Object.values(destinations).map(({ fn }) => fn);
-  if (Object.hasOwn(destinations, of.version)) return [destinations[of.version]!.fn];
-  throw new FnmeshError(
-    'not_found',
-    `${of.function} has no version ${of.version}; it has ${Object.keys(destinations).join(', ')}`,
-    {
-      try: `fnmesh logs ${of.function}/${Object.keys(destinations)[0]}`,
-    },
-  );
+/** Deployed functions count, routed or not: what cannot be called has often written why. */
+function idsOf(fns: readonly ObservedFn[], of: FunctionWord): string[] {
+  const noted = fns.flatMap(({ fn, notes }) => (notes === null ? [] : [{ id: fn.id, ...notes }]));
+  const matching = noted.filter((each) => each.function === of.function);
+  const wanted =
+    of.version === undefined ? matching : matching.filter(({ version }) => version === of.version);
+  if (wanted.length > 0) return wanted.map(({ id }) => id);
+  const known = (matching.length > 0 ? matching : noted).map((each) => `${each.function}/${each.version}`);
+  const word = of.version === undefined ? of.function : `${of.function}/${of.version}`;
+  const near = nearest(word, known)[0] ?? known[0];
+  throw new FnmeshError('not_found', `${word} is not deployed; there is ${known.join(', ') || 'nothing'}`, {
+    try: near === undefined ? 'fnmesh deploy --all' : `fnmesh logs ${near}`,
+  });
 }

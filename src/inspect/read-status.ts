@@ -1,11 +1,14 @@
 import type { ControlClient } from '../control/client.js';
+import { FnmeshError } from '../errors.js';
 import type { FnServer } from '../fn/fn-server.js';
+import { observe } from '../fn/observe.js';
 import type { Router } from '../router/router.js';
 import { appStatus, type AppStatus } from './status.js';
 
 /**
  * Reads the picture of one app, or of every app that the Fn server or the router knows.
  * @param app undefined = all apps
+ * @throws FnmeshError `not_found` for an app of which nothing is known.
  */
 export async function readStatus(
   target: { control: ControlClient; fn: FnServer; router: Router; server: { gatewayUrl: string } },
@@ -15,16 +18,19 @@ export async function readStatus(
   const gatewayPort = Number(new URL(target.server.gatewayUrl).port);
   return Promise.all(
     names.map(async (name) => {
-      const known = await target.fn.app(name);
-      const [fns, triggers, table, history, traffic, states] = await Promise.all([
-        known ? target.fn.fns(known.id) : [],
-        known ? target.fn.triggers(known.id) : [],
+      const [observed, table, history, traffic, states] = await Promise.all([
+        observe(target.fn, name),
         target.router.read(name),
         target.router.history(name),
         target.router.traffic(name),
         target.control.call<'functions'>('GET /functions', { app: name }),
       ]);
-      return appStatus({ app: name, fns, triggers, table, history, traffic, states, gatewayPort });
+      if (app !== undefined && observed.app === null && table.routes.length === 0 && history.length === 0) {
+        throw new FnmeshError('not_found', `nothing is known of an app ${name}`, {
+          try: 'fnmesh deploy --all',
+        });
+      }
+      return appStatus({ app: name, fns: observed.fns, table, history, traffic, states, gatewayPort });
     }),
   );
 }

@@ -1,7 +1,8 @@
 // What is deployed, who gets how much, and how it does: one picture of an app from the Fn server and the router.
 import type { FunctionState } from '../control/protocol.js';
 import { firstTrigger } from '../fn/first-trigger.js';
-import { HTTP_ENDPOINT, NOTE_FUNCTION, NOTE_VERSION, type Fn, type Trigger } from '../fn/model.js';
+import { HTTP_ENDPOINT, type Trigger } from '../fn/model.js';
+import type { ObservedFn } from '../fn/observe.js';
 import type { Change, RouteTable, VersionTraffic } from '../router/router.js';
 import { compareVersions } from '../routing/versions.js';
 
@@ -17,8 +18,10 @@ export type VersionStatus = {
   /** Why it is missing or cannot run. */
   why?: string;
   fn: string;
-  /** The trigger's own address; null without a trigger. */
+  /** The address of the trigger that the route leads to; null without one. */
   address: string | null;
+  /** The addresses of its further triggers, which no split stands before. */
+  further: string[];
   processes: number;
   requests: number;
   errors: number;
@@ -42,8 +45,7 @@ export type AppStatus = { app: string; functions: FunctionStatus[]; foreign: str
 /** What the picture is made from. */
 export type StatusInputs = {
   app: string;
-  fns: Fn[];
-  triggers: Trigger[];
+  fns: ObservedFn[];
   table: RouteTable;
   history: Change[];
   /** Per function name. */
@@ -55,18 +57,12 @@ export type StatusInputs = {
 
 /** Puts the picture together. Pure. */
 export function appStatus(inputs: StatusInputs): AppStatus {
-  const fnById = new Map(inputs.fns.map((fn) => [fn.id, fn]));
-  const fnByName = new Map(inputs.fns.map((fn) => [fn.name, fn]));
+  const byFn = new Map(inputs.fns.map((each) => [each.fn.name, each]));
   const stateByFn = new Map(inputs.states.map((state) => [state.fn, state]));
-  const triggersOf = new Map<string, Trigger[]>();
   const versionsOf = new Map<string, Map<string, string>>();
-  for (const trigger of inputs.triggers) {
-    const fn = fnById.get(trigger.fn_id);
-    if (!fn) continue;
-    triggersOf.set(fn.name, [...(triggersOf.get(fn.name) ?? []), trigger]);
-    const name = trigger.annotations?.[NOTE_FUNCTION];
-    const version = trigger.annotations?.[NOTE_VERSION];
-    if (typeof name !== 'string' || typeof version !== 'string') continue;
+  for (const { fn, notes } of inputs.fns) {
+    if (notes === null) continue;
+    const { function: name, version } = notes;
     versionsOf.set(name, (versionsOf.get(name) ?? new Map<string, string>()).set(version, fn.name));
   }
   const routeOf = new Map(inputs.table.routes.map((each) => [each.route.function, each]));
@@ -89,18 +85,19 @@ export function appStatus(inputs: StatusInputs): AppStatus {
       const fnName = fnOf.get(version)!;
       noted.add(fnName);
       const state = stateByFn.get(fnName);
-      const triggers = triggersOf.get(fnName) ?? [];
+      const observed = byFn.get(fnName);
+      const triggers = observed?.triggers ?? [];
       // A route may lead to a trigger that somebody made by hand.
       const trigger = firstTrigger(triggers) ?? triggers[0];
-      const endpoint = trigger?.annotations?.[HTTP_ENDPOINT];
       const processes = state ? state.processes.idle + state.processes.busy + state.processes.starting : 0;
       const counted = traffic.get(version);
       return {
         version,
         weight: routed?.route.split[version] ?? null,
-        ...verdict(fnByName.has(fnName), trigger !== undefined, state, processes),
+        ...verdict(observed, routed !== undefined, state, processes),
         fn: fnName,
-        address: typeof endpoint === 'string' ? endpoint : null,
+        address: addressOf(trigger),
+        further: triggers.filter((other) => other !== trigger).flatMap((other) => addressOf(other) ?? []),
         processes,
         requests: counted?.requests ?? 0,
         errors: counted?.errors ?? 0,
@@ -115,19 +112,26 @@ export function appStatus(inputs: StatusInputs): AppStatus {
       versions,
     };
   });
-  const foreign = inputs.fns.map((fn) => fn.name).filter((name) => !noted.has(name));
+  const foreign = inputs.fns.map(({ fn }) => fn.name).filter((name) => !noted.has(name));
   return { app: inputs.app, functions, foreign };
 }
 
+function addressOf(trigger: Trigger | undefined): string | null {
+  const endpoint = trigger?.annotations?.[HTTP_ENDPOINT];
+  return typeof endpoint === 'string' ? endpoint : null;
+}
+
 function verdict(
-  deployed: boolean,
-  triggered: boolean,
+  observed: ObservedFn | undefined,
+  routed: boolean,
   state: FunctionState | undefined,
   processes: number,
 ): { state: VersionState; why?: string } {
-  if (!deployed) return { state: 'missing', why: 'its fn is gone from the Fn server; its share gets 404' };
-  if (!triggered)
-    return { state: 'missing', why: 'its trigger is gone from the Fn server; its share gets 404' };
+  const lost = (what: string): string => `its ${what} is gone from the Fn server; its share gets 404`;
+  if (!observed) return { state: 'missing', why: lost('fn') };
   if (state?.cannotRun) return { state: 'cannot run', why: state.cannotRun };
-  return { state: processes > 0 ? 'running' : 'idle' };
+  if (observed.triggers.length === 0 && routed) return { state: 'missing', why: lost('trigger') };
+  const why =
+    observed.triggers.length === 0 ? { why: 'it has no http trigger, so nothing is routed to it' } : {};
+  return { state: processes > 0 ? 'running' : 'idle', ...why };
 }

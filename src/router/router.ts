@@ -66,7 +66,8 @@ export interface Router {
   /** The app's routes; an app without routes gives an empty table. */
   read(app: AppName): Promise<RouteTable>;
   /**
-   * Applies all changes, or none. All belong to one app. Gives the app's table after the write.
+   * Applies all changes, or none. All belong to one app. Gives the routes that were
+   * written, as they now are: an app may have thousands of others.
    * @throws FnmeshError `conflict`, naming what changed meanwhile, when a revision differs.
    */
   write(changes: RouteChange[], reason: Reason): Promise<RouteTable>;

@@ -140,7 +140,13 @@ export class State implements Catalog {
       for (const { app, function: name } of write.changes.map(placeOf)) {
         for (const listener of this.routeListeners) listener(app, name);
       }
-      return this.routes.table(write.app);
+      const written = write.changes.flatMap(
+        (change) => this.route(write.app, placeOf(change).function) ?? [],
+      );
+      return {
+        app: write.app,
+        routes: written.sort((a, b) => (a.route.function < b.route.function ? -1 : 1)),
+      };
     });
   }
 

@@ -71,7 +71,8 @@ export function memoryRouter(): MemoryRouter {
       });
       changes.set(app, list);
       routes.set(app, after);
-      return Promise.resolve(table(app));
+      const { routes: all } = table(app);
+      return Promise.resolve({ app, routes: all.filter(({ route }) => functions.includes(route.function)) });
     },
     history(app, fn) {
       const list = changes.get(app) ?? [];

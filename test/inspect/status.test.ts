@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import type { ControlClient } from '../../src/control/client.js';
 import { FnClient } from '../../src/fn/client.js';
-import { HTTP_ENDPOINT, NOTE_BUILD, NOTE_FUNCTION, NOTE_VERSION, type Fn } from '../../src/fn/model.js';
+import {
+  HTTP_ENDPOINT,
+  NOTE_BUILD,
+  NOTE_FUNCTION,
+  NOTE_VERSION,
+  type Fn,
+  type Trigger,
+} from '../../src/fn/model.js';
+import { observed } from '../../src/fn/observe.js';
 import { readStatus } from '../../src/inspect/read-status.js';
 import { appStatus, type StatusInputs } from '../../src/inspect/status.js';
 import { apiServer } from '../helpers/api-server.js';
@@ -11,7 +19,7 @@ import { REASON, routeOf } from '../helpers/routes.js';
 const STAMPS = { created_at: '', updated_at: '' };
 const NOTES = { [NOTE_FUNCTION]: 'cart', [NOTE_VERSION]: 'v1' };
 const fn = { id: '1', name: 'cart-v1', app_id: 'a', config: {}, ...STAMPS } as Fn;
-const trigger = (name: string, more: Record<string, string>): StatusInputs['triggers'][number] => ({
+const trigger = (name: string, more: Record<string, string>): Trigger => ({
   id: name,
   name,
   app_id: 'a',
@@ -23,8 +31,7 @@ const trigger = (name: string, more: Record<string, string>): StatusInputs['trig
 });
 const inputs: StatusInputs = {
   app: 'shop',
-  fns: [fn],
-  triggers: [],
+  fns: [],
   table: { app: 'shop', routes: [{ route: routeOf('cart', { v1: 10_000 }), revision: 1 }] },
   history: [],
   traffic: {},
@@ -41,8 +48,19 @@ test.each([
   ['not one of somebody else', [trigger('a', {}), trigger('b', NOTES)], 'b'],
   ['but that when there is no other', [trigger('a', {})], 'a'],
 ])('a version has the address of its first trigger: %s', (_, triggers, name) => {
-  const [version] = appStatus({ ...inputs, triggers }).functions[0]!.versions;
+  const [version] = appStatus({ ...inputs, fns: [observed(fn, triggers)] }).functions[0]!.versions;
   expect([version?.state, version?.address]).toEqual(['idle', `http://here/${name}`]);
+  const others = triggers.map((each) => each.name).filter((each) => each !== name);
+  expect(version?.further).toEqual(others.map((each) => `http://here/${each}`));
+});
+
+test('what fnmesh deployed without a trigger is no stranger, and not routed', () => {
+  const bare = { ...fn, annotations: NOTES };
+  const status = appStatus({ ...inputs, fns: [observed(bare, [])], table: { app: 'shop', routes: [] } });
+  expect(status.foreign).toEqual([]);
+  expect(status.functions[0]!.versions).toMatchObject([
+    { version: 'v1', weight: null, state: 'idle', why: 'it has no http trigger, so nothing is routed to it' },
+  ]);
 });
 
 test('a function may have a name that every object inherits', () => {

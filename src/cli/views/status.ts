@@ -27,7 +27,10 @@ function appView(app: AppStatus): string {
     lines.push(
       `${fn.function}: ${fn.address ?? 'not routed'}${fn.lastChange ? `  (last change ${ago(fn.lastChange.at)}: ${changeLine(fn.lastChange, fn.function)})` : ''}`,
     );
-    for (const version of fn.versions) if (version.why) lines.push(`  ${version.version}: ${version.why}`);
+    for (const version of fn.versions) {
+      if (version.why) lines.push(`  ${version.version}: ${version.why}`);
+      for (const address of version.further) lines.push(`  ${version.version} also answers at ${address}`);
+    }
   }
   if (app.foreign.length > 0) lines.push(`fns that fnmesh did not deploy: ${app.foreign.join(', ')}`);
   return lines.join('\n');

@@ -1,6 +1,6 @@
 // What is on the Fn server.
-import type { FnServer } from '../fn/fn-server.js';
-import type { App, Fn, Trigger } from '../fn/model.js';
+import type { FnServer } from './fn-server.js';
+import type { App, Fn, Trigger } from './model.js';
 import type { VersionNotes } from './notes.js';
 import { readNotes } from './notes.js';
 

@@ -1,8 +1,8 @@
 // fnmesh's notes on what it deployed. They lie in a version's first trigger, since Fn starts new processes when the
 // annotations of a fn or app change, but not when a trigger's do (fnproject/fn 0.3.753, api/agent/slots.go).
-import { firstTrigger } from '../fn/first-trigger.js';
-import type { Annotations, Fn, Json, Trigger } from '../fn/model.js';
-import { NOTE_BUILD, NOTE_FUNCTION, NOTE_VERSION } from '../fn/model.js';
+import { firstTrigger } from './first-trigger.js';
+import type { Annotations, Fn, Json, Trigger } from './model.js';
+import { NOTE_BUILD, NOTE_FUNCTION, NOTE_VERSION } from './model.js';
 
 const PREFIX = 'fnmesh/';
 // Fn takes 512 bytes a value.
