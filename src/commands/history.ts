@@ -4,6 +4,7 @@ import { BaseCommand } from '../cli/command.js';
 import { appFlag } from '../cli/flags.js';
 import { historyView } from '../cli/views/history.js';
 import { connect } from '../compose.js';
+import { FnmeshError } from '../errors.js';
 import { listHistory } from '../traffic/history.js';
 import { routeOf } from '../inspect/route-of.js';
 
@@ -24,8 +25,11 @@ export default class History extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(History);
     const app = await appName(flags.app, this.emit);
-    const { router } = await connect(this.emit);
+    const { fn, router } = await connect(this.emit);
     const changes = await router.history(app);
+    if (changes.length === 0 && !(await fn.app(app))) {
+      throw new FnmeshError('not_found', `nothing is known of an app ${app}`, { try: 'fnmesh deploy --all' });
+    }
     const known =
       args.function === undefined ||
       changes.some((change) => change.functions.some((part) => part.function === args.function));

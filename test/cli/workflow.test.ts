@@ -306,4 +306,44 @@ describe('an app of many functions', () => {
     expect(deployed.result.next.map(({ command }) => command)).toEqual(['fnmesh shift cart/v3=10']);
     expect((await place.json(['destroy', 'cart/v3', '--yes'], at)).code).toBe(0);
   });
+
+  test('what cannot run here is stored, says so, and is a failure only when named', async () => {
+    place.write({
+      'shop/j/func.yaml': 'schema_version: 20180708\nname: j\nversion: 0.0.1\nruntime: java17\n',
+    });
+    const all = await place.run(['deploy', '--all'], at);
+    expect([all.code, all.stdout.includes('cannot run on the embedded server')]).toEqual([0, true]);
+    expect((await place.run(['deploy', 'j'], at)).code).toBe(1);
+    const called = await place.json(['call', 'j'], at);
+    expect(called).toMatchObject({
+      code: 2,
+      error: { code: 'not_found', message: expect.stringMatching(/cannot run/) as string },
+    });
+    const { result } = await place.json<Status & { apps: { foreign: string[] }[] }>(['status'], at);
+    expect(result.apps[0]!.foreign).toEqual([]);
+    expect(result.apps[0]!.functions.find((fn) => fn.function === 'j')!.versions[0]).toMatchObject({
+      state: 'cannot run',
+    });
+    expect((await place.json(['logs', 'j'], at)).code).toBe(0);
+    expect((await place.json(['destroy', 'j', '--yes'], at)).code).toBe(0);
+  });
+
+  test('a deploy in place stands in the history with its message', async () => {
+    place.write({
+      'shop/price/v1/func.js': `${nodeApp('shop', { price: ['v1'] })['shop/price/v1/func.js']!}// changed`,
+    });
+    await place.run(['deploy', 'price', '-m', 'a fix'], at);
+    const { result } = await place.json<{ changes: { verb: string; message: string | null }[] }>(
+      ['history', 'price', '-n', '1'],
+      at,
+    );
+    expect(result.changes).toMatchObject([{ verb: 'deploy', message: 'a fix' }]);
+  });
+
+  test('an app that is not there is an error, not an empty one', async () => {
+    expect(await place.json(['status', '--app', 'nosuch'], at)).toMatchObject({
+      code: 2,
+      error: { code: 'not_found' },
+    });
+  });
 });
