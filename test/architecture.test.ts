@@ -156,6 +156,17 @@ describe('architecture', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('every export has a docstring', () => {
+    const exported = /^export (default )?(abstract )?(async )?(function|class|type|interface|const)\b/;
+    const bare = files.flatMap((file) => {
+      const lines = readFileSync(join(SRC, file), 'utf8').split('\n');
+      return lines.flatMap((line, at) =>
+        exported.test(line) && !lines[at - 1]?.trimEnd().endsWith('*/') ? [`${file}:${at + 1}`] : [],
+      );
+    });
+    expect(bare).toEqual([]);
+  });
+
   test('no file is much longer than a page', () => {
     const long = files.filter((file) => readFileSync(join(SRC, file), 'utf8').split('\n').length > 320);
     expect(long).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { deploy } from '../../src/deploy/deploy.js';
 import { applyDestroy } from '../../src/deploy/destroy.js';
-import { observe } from '../../src/deploy/observe.js';
+import { observe } from '../../src/fn/observe.js';
 import type { DestroyTarget } from '../../src/deploy/plan-destroy.js';
 import { planDestroy } from '../../src/deploy/plan-destroy.js';
 import { appFolder, requestFor, stage } from './stage.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { DesiredVersion } from '../../src/deploy/desired.js';
 import { desiredVersion, fnName, storedImage } from '../../src/deploy/desired.js';
-import { putAnnotations, readPut, versionAnnotations } from '../../src/deploy/notes.js';
-import { observed } from '../../src/deploy/observe.js';
+import { putAnnotations, readPut, versionAnnotations } from '../../src/fn/notes.js';
+import { observed } from '../../src/fn/observe.js';
 import { planApp, planVersion } from '../../src/deploy/plan.js';
 import type { Annotations, App, Fn, Trigger } from '../../src/fn/model.js';
 import { appFolder } from './stage.js';

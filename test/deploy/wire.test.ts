@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { versionAnnotations } from '../../src/deploy/notes.js';
-import type { Observed } from '../../src/deploy/observe.js';
-import { observed } from '../../src/deploy/observe.js';
+import { versionAnnotations } from '../../src/fn/notes.js';
+import type { Observed } from '../../src/fn/observe.js';
+import { observed } from '../../src/fn/observe.js';
 import { planWire, wire } from '../../src/deploy/wire.js';
 import { FnmeshError } from '../../src/errors.js';
 import type { Fn } from '../../src/fn/model.js';

@@ -1,6 +1,6 @@
 // Notes on disk of the processes that run, so that a server after a crash can end what the one before left behind.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, unlink, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { listenerUrl } from './environment.js';
 import { isSocketDir, removeSocketDir } from './socket-dir.js';
@@ -36,7 +36,13 @@ export function openRecords(stateDir: string): ProcessRecords {
         // A full disk must not keep a function from running; only a crash of this server would leave it behind.
       }
     },
-    remove: (socketDir) => unlink(join(dir, basename(socketDir)), () => {}),
+    remove: (socketDir) => {
+      try {
+        rmSync(join(dir, basename(socketDir)), { force: true });
+      } catch {
+        // The next server finds that the process is no more.
+      }
+    },
   };
 }
 
