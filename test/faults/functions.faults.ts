@@ -1,8 +1,8 @@
 // Functions that misbehave, deployed and called as users do: what the caller is told, that the next call is answered
 // and by itself, and that nothing is left behind.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Workplace } from '../helpers/cli.js';
@@ -245,9 +245,12 @@ describe('children', () => {
     await serve();
     await until(() => !lives(left) && !lives(leader));
     const last = await child();
+    const { FN_LISTENER: listener } = JSON.parse((await call('env')).text) as { FN_LISTENER: string };
+    const socketDir = dirname(listener.slice('unix:'.length));
+    expect(existsSync(socketDir)).toBe(true);
     expect((await place.run(['stop'])).code).toBe(0);
     expect(lives(last)).toBe(false);
-    await pause(50);
+    expect(existsSync(socketDir)).toBe(false);
     expect(readdirSync(join(place.home, 'processes'))).toEqual([]);
     await serve();
     await expectWell();
