@@ -1,10 +1,34 @@
 import { describe, expect, test } from 'vitest';
-import { hostOf, pathOf, pathOfTarget } from '../../src/routing/match.js';
+import { hostOf, isHost, isNamedLikeApp, pathOf, pathOfTarget } from '../../src/routing/match.js';
 import { editDistance, nearest } from '../../src/routing/near.js';
 import { globMatches, resolveFunctions } from '../../src/routing/resolve.js';
 import { compareVersions, isFunctionName, isVersionName, versionsOf } from '../../src/routing/versions.js';
 
 describe('names', () => {
+  test.each([
+    ['shop.localhost', true],
+    ['hello_app.localhost', true],
+    ['a', true],
+    ['Shop.localhost', false],
+    ['-shop.localhost', false],
+    ['shop-.localhost', false],
+    ['shop..localhost', false],
+    [`${'a'.repeat(64)}.localhost`, false],
+    [`${'a'.repeat(63)}.localhost`, true],
+    [`${'a.'.repeat(127)}a`, false],
+    ['привет.localhost', false],
+    ['shop.localhost:80', false],
+    ['', false],
+  ])('%s can be a host: %s', (text, fits) => expect(isHost(text)).toBe(fits));
+
+  test.each([
+    ['hello', 'hello', true],
+    ['Hello_App', 'hello-app', true],
+    ['hello', 'cart', false],
+  ])('in app %s the function %s is named like the app: %s', (app, fn, like) => {
+    expect(isNamedLikeApp(app, fn)).toBe(like);
+  });
+
   test.each(['v1', 'v0', 'v10', 'v3-beta', 'v1-rc-2', 'v01'])('%s is a version', (text) => {
     expect(isVersionName(text)).toBe(true);
     expect(isFunctionName(text)).toBe(false);
