@@ -10,8 +10,11 @@ import { ControlClient } from './client.js';
 import { cannot, controlSocket, lockFile } from './home.js';
 import { PROTOCOL, type ServerInfo } from './protocol.js';
 
-/** V8 would let its young generation grow to 48 MiB under load; the server's requests are short-lived and small. */
-const NODE_FLAGS = ['--max-semi-space-size=4'];
+/**
+ * V8 would let its young generation grow to 48 MiB under load; the server's requests are short-lived and small. And
+ * where it need not save memory, V8 of Node 22 and 24 clears the old one only after 200,000 requests and 30 MiB.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
 
 /** How long a command waits for a server that is about to end, in milliseconds. */
 const STOPPING_MS = 10_000;
