@@ -33,7 +33,12 @@ describe('processes', () => {
       FN_FN_NAME: 'f',
       FN_FN_ID: fn.id,
     });
-    expect(env).toMatchObject({ FN_MEMORY: '128', FN_FORMAT: 'http-stream', FN_LOGFRAME_HDR: 'Fn-Call-Id' });
+    expect(env).toMatchObject({
+      FN_MEMORY: '128',
+      FN_FORMAT: 'http-stream',
+      FN_LOGFRAME_HDR: 'Fn-Call-Id',
+      GOMAXPROCS: '1',
+    });
     expect(env).not.toHaveProperty('SECRET_OF_THE_USER');
     expect(plane.functions.state(fn.id)?.processes).toEqual({ starting: 0, idle: 1, busy: 0 });
   });
