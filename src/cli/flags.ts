@@ -37,3 +37,11 @@ export const ifRevisionFlag = Flags.integer({
   helpValue: 'N',
   min: 0,
 });
+/** A header of a request to a function; again for more. */
+export const headerFlag = Flags.string({
+  char: 'H',
+  description: 'a request header',
+  multiple: true,
+  multipleNonGreedy: true,
+  helpValue: "'k: v'",
+});

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag } from '../cli/flags.js';
+import { appFlag, headerFlag } from '../cli/flags.js';
 import { parseHeaders, parseMethod, parseQuery } from '../cli/headers.js';
 import { functionWord } from '../cli/target-word.js';
 import { callView } from '../cli/views/call.js';
@@ -30,13 +30,7 @@ export default class Call extends BaseCommand {
       description: 'the method (default GET, with -d POST)',
       helpValue: 'METHOD',
     }),
-    header: Flags.string({
-      char: 'H',
-      description: 'a request header',
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: "'k: v'",
-    }),
+    header: headerFlag,
     query: Flags.string({ description: 'the query, without ?', helpValue: 'k=v&…' }),
     include: Flags.boolean({ char: 'i', description: 'print status and headers too', default: false }),
   };

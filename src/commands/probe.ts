@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag } from '../cli/flags.js';
+import { appFlag, headerFlag } from '../cli/flags.js';
 import { parseHeaders } from '../cli/headers.js';
 import { parseDuration } from '../cli/duration.js';
 import { functionWord } from '../cli/target-word.js';
@@ -58,13 +58,7 @@ export default class Probe extends BaseCommand {
       max: 1000,
       helpValue: 'C',
     }),
-    header: Flags.string({
-      char: 'H',
-      description: 'a request header',
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: "'k: v'",
-    }),
+    header: headerFlag,
     'allow-errors': Flags.boolean({
       description: 'errors are counted but do not fail the probe',
       default: false,
