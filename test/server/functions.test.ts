@@ -249,9 +249,9 @@ describe('nothing is left behind', () => {
     const stranger = spawn(process.execPath, idle, { env: {}, detached: true, stdio: 'ignore' });
     await Promise.all([left, stranger].map((one) => new Promise((resolve) => one.once('spawn', resolve))));
     await pause(50);
-    records.add(left.pid!, ours);
+    records.add(ours);
     // As if the process id had been used again.
-    records.add(stranger.pid!, theirs);
+    records.add(theirs);
     writeFileSync(join(stateDir, 'processes', 'torn'), '{"pid":');
     const ended = new Promise((resolve) => left.once('exit', (_code, signal) => resolve(signal)));
     openRecords(stateDir);

@@ -80,6 +80,7 @@ export class FunctionProcess {
       stopWatching();
       clearTimeout(timer);
     };
+    records.add(this.#dir);
     try {
       this.#group = new ProcessGroup(spec.build, spec.environment(this.#dir), {
         error: (error) => this.#couldNotStart(messageOf(error)),
@@ -88,10 +89,10 @@ export class FunctionProcess {
       });
     } catch (error) {
       this.#stopStarting();
+      records.remove(this.#dir);
       removeSocketDir(this.#dir);
       throw error;
     }
-    if (this.#group.pid !== undefined) records.add(this.#group.pid, this.#dir);
   }
 
   /** Makes the call. Only when idle. */

@@ -7,19 +7,19 @@ import { isSocketDir, removeSocketDir } from './socket-dir.js';
 
 /** The notes of one server. */
 export interface ProcessRecords {
-  /** Notes a process, the leader of its own group, and its socket directory. */
-  add(pid: number, socketDir: string): void;
+  /** Notes the socket directory of a process that is about to start: killed between the two, it would be unknown. */
+  add(socketDir: string): void;
   /** Forgets the process with this socket directory. */
   remove(socketDir: string): void;
 }
 
 /** A process as far as ending it goes. */
-type Seen = { pid: number; group: number; listener: boolean };
+type Seen = { group: number; listener: boolean };
 
 /**
  * Opens the notes in the state directory, after ending by force every process group noted there by a server before.
- * A group is ended only when a process in it has the FN_LISTENER that was made for that group and no other: process
- * ids are used again, random directory names are not. Only one server may have the directory.
+ * A group is ended only when a process in it has the FN_LISTENER that was made for that one and no other: process ids
+ * are used again, random directory names are not. Only one server may have the directory.
  */
 export function openRecords(stateDir: string): ProcessRecords {
   const dir = join(stateDir, 'processes');
@@ -29,9 +29,9 @@ export function openRecords(stateDir: string): ProcessRecords {
     rmSync(join(dir, name), { force: true });
   }
   return {
-    add: (pid, socketDir) => {
+    add: (socketDir) => {
       try {
-        writeFileSync(join(dir, basename(socketDir)), JSON.stringify({ pid, socketDir }), { mode: 0o600 });
+        writeFileSync(join(dir, basename(socketDir)), JSON.stringify({ socketDir }), { mode: 0o600 });
       } catch {
         // A full disk must not keep a function from running; only a crash of this server would leave it behind.
       }
@@ -47,26 +47,23 @@ export function openRecords(stateDir: string): ProcessRecords {
 }
 
 function endLeftover(file: string): void {
-  const record = readRecord(file);
-  if (!record) return;
-  const isOurs = processes(listenerUrl(record.socketDir)).some(
-    ({ group, listener }) => group === record.pid && listener,
-  );
-  if (isOurs) {
+  const socketDir = readRecord(file);
+  if (socketDir === undefined) return;
+  const ours = processes(listenerUrl(socketDir)).filter(({ group, listener }) => listener && group > 1);
+  for (const group of new Set(ours.map((each) => each.group))) {
     try {
-      process.kill(-record.pid, 'SIGKILL');
+      process.kill(-group, 'SIGKILL');
     } catch {
       // It has ended meanwhile.
     }
   }
-  removeSocketDir(record.socketDir);
+  removeSocketDir(socketDir);
 }
 
-function readRecord(file: string): { pid: number; socketDir: string } | undefined {
+function readRecord(file: string): string | undefined {
   try {
-    const { pid, socketDir } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 1) return undefined;
-    return typeof socketDir === 'string' && isSocketDir(socketDir) ? { pid, socketDir } : undefined;
+    const { socketDir } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    return typeof socketDir === 'string' && isSocketDir(socketDir) ? socketDir : undefined;
   } catch {
     return undefined; // Half written when the server died: the process is not known, so it stays.
   }
@@ -86,7 +83,7 @@ function fromProc(listener: string): Seen[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
       const group = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
       const environment = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0');
-      seen.push({ pid: Number(name), group, listener: environment.includes(`FN_LISTENER=${listener}`) });
+      seen.push({ group, listener: environment.includes(`FN_LISTENER=${listener}`) });
     } catch {
       continue; // It has ended, or is another user's.
     }
@@ -97,15 +94,15 @@ function fromProc(listener: string): Seen[] {
 /** macOS: `ps -E` shows the environment of the user's own processes after the command. */
 function fromPs(listener: string): Seen[] {
   try {
-    const text = execFileSync('ps', ['-axEww', '-o', 'pid=,pgid=,command='], {
+    const text = execFileSync('ps', ['-axEww', '-o', 'pgid=,command='], {
       encoding: 'utf8',
       maxBuffer: 64 * 1024 * 1024,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     return text.split('\n').map((line) => {
-      const [pid, group] = line.trim().split(/\s+/, 2).map(Number);
+      const group = Number(line.trim().split(/\s+/, 1)[0]);
       const found = line.split(' ').includes(`FN_LISTENER=${listener}`);
-      return { pid: pid ?? 0, group: group ?? 0, listener: found };
+      return { group, listener: found };
     });
   } catch {
     return [];
