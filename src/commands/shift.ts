@@ -6,7 +6,8 @@ import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { connect, whoAmI } from '../compose.js';
 import { orUnrouted } from '../inspect/unrouted.js';
 import { parseShift } from '../routing/parse-shift.js';
-import { applyShift, planShift } from '../traffic/shift.js';
+import { applyTraffic } from '../traffic/apply.js';
+import { planShift } from '../traffic/shift.js';
 
 /** `fnmesh shift`: moves traffic between versions. */
 export default class Shift extends BaseCommand {
@@ -51,7 +52,7 @@ export default class Shift extends BaseCommand {
       force: flags.force,
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
-    const result = await applyShift(plan, router, options, this.emit);
+    const result = await applyTraffic(plan, router, options, this.emit);
     this.done(result, () => trafficView(result));
   }
 }

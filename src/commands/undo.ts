@@ -4,7 +4,8 @@ import { BaseCommand } from '../cli/command.js';
 import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { connect, whoAmI } from '../compose.js';
-import { applyUndo, planUndo } from '../traffic/undo.js';
+import { applyTraffic } from '../traffic/apply.js';
+import { planUndo } from '../traffic/undo.js';
 
 /** `fnmesh undo`, alias `rollback`: the exact split before the newest change not yet undone. */
 export default class Undo extends BaseCommand {
@@ -48,7 +49,7 @@ export default class Undo extends BaseCommand {
       force: flags.force,
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
-    const result = await applyUndo(plan, router, options, this.emit);
+    const result = await applyTraffic(plan, router, options, this.emit);
     this.done(result, () => trafficView(result));
   }
 }

@@ -1,6 +1,6 @@
 // A call made by an HTTP request: carries it to the function and the answer back.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { newCallId } from './call-id.js';
+import { newId } from '../fn/id.js';
 import type { Call, CallFailure } from './functions/call.js';
 import { INVALID, TOO_BUSY } from './functions/call.js';
 import { invokeResponseHeaders, triggerResponse } from './headers.js';
@@ -21,7 +21,7 @@ export type Way = 'invoke' | 'trigger' | 'detached';
 
 /** One request on its way through a function. */
 export class HttpCall implements Call {
-  readonly id = newCallId();
+  readonly id = newId();
   retried = false;
   queued = 0;
 

@@ -4,20 +4,12 @@ import { formatChange } from '../routing/changes.js';
 import { resolveFunctions } from '../routing/resolve.js';
 import { shiftCommand } from '../routing/shift-command.js';
 import { resplit } from '../routing/split.js';
-import { applyTraffic } from './apply.js';
 import { checkRevision, planTraffic } from './plan.js';
-import type { Emit } from '../events.js';
-import type { Router, RouteTable } from '../router/router.js';
+import type { RouteTable } from '../router/router.js';
 import type { WeightChange } from '../routing/changes.js';
 import type { Shift } from '../routing/parse-shift.js';
 import type { FunctionName } from '../routing/route.js';
-import type { ApplyOptions, TrafficResult } from './apply.js';
 import type { TrafficPlan } from './plan.js';
-
-/** What a shift will do. */
-export type ShiftPlan = TrafficPlan;
-/** What a shift did. */
-export type ShiftResult = TrafficResult;
 
 /**
  * The new splits of the functions that the shifts name.
@@ -28,7 +20,7 @@ export function planShift(
   table: RouteTable,
   shifts: readonly Shift[],
   options: { ifRevision?: number | undefined } = {},
-): ShiftPlan {
+): TrafficPlan {
   const changes = new Map<FunctionName, WeightChange[]>();
   for (const shift of shifts) {
     const { version, to } = shift;
@@ -43,19 +35,6 @@ export function planShift(
   const plan = planTraffic(table, { verb: 'shift' }, new Map(splits));
   checkRevision(plan, options.ifRevision);
   return plan;
-}
-
-/**
- * Applies the plan at once for all its functions; in effect for the next request.
- * @throws FnmeshError as `applyTraffic`.
- */
-export function applyShift(
-  plan: ShiftPlan,
-  router: Router,
-  options: ApplyOptions,
-  emit: Emit,
-): Promise<ShiftResult> {
-  return applyTraffic(plan, router, options, emit);
 }
 
 function functionsOf(table: RouteTable, shift: Shift): FunctionName[] {

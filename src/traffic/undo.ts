@@ -4,19 +4,11 @@ import { affects, undoStack } from '../routing/history.js';
 import { resolveFunctions } from '../routing/resolve.js';
 import { versionsOf } from '../routing/versions.js';
 import { formatPercent } from '../routing/weights.js';
-import { applyTraffic } from './apply.js';
 import { checkRevision, planTraffic } from './plan.js';
-import type { Emit } from '../events.js';
-import type { Change, Router, RouteTable } from '../router/router.js';
+import type { Change, RouteTable } from '../router/router.js';
 import type { FunctionName, Split } from '../routing/route.js';
 import type { UndoState } from '../routing/history.js';
-import type { ApplyOptions, TrafficResult } from './apply.js';
 import type { TrafficPlan } from './plan.js';
-
-/** What an undo will do; `reason` names the change that is undone, or gone back to. */
-export type UndoPlan = TrafficPlan;
-/** What an undo did. */
-export type UndoResult = TrafficResult;
 
 /** Which change to undo; without any of these, the app's newest one not yet undone. */
 export type UndoOptions = {
@@ -35,7 +27,11 @@ export type UndoOptions = {
  * @throws FnmeshError `not_found` when there is nothing to undo or no such change; `conflict` when one of the
  *   functions has changed since, or a version that had weight is removed.
  */
-export function planUndo(table: RouteTable, changes: readonly Change[], options: UndoOptions = {}): UndoPlan {
+export function planUndo(
+  table: RouteTable,
+  changes: readonly Change[],
+  options: UndoOptions = {},
+): TrafficPlan {
   const names = table.routes.map(({ route }) => route.function);
   const scope =
     options.function === undefined
@@ -49,20 +45,11 @@ export function planUndo(table: RouteTable, changes: readonly Change[], options:
   return plan;
 }
 
-/**
- * Applies the plan at once for all its functions, and records it.
- * @throws FnmeshError as `applyTraffic`: an undo to a version that is not ready needs `force`, too.
- */
-export function applyUndo(
-  plan: UndoPlan,
-  router: Router,
-  options: ApplyOptions,
-  emit: Emit,
-): Promise<UndoResult> {
-  return applyTraffic(plan, router, options, emit);
-}
-
-function planBack(table: RouteTable, changes: readonly Change[], scope: readonly FunctionName[]): UndoPlan {
+function planBack(
+  table: RouteTable,
+  changes: readonly Change[],
+  scope: readonly FunctionName[],
+): TrafficPlan {
   const { stacks } = undoStack(changes);
   const number = Math.max(0, ...scope.flatMap((fn) => stacks.get(fn)?.at(-1) ?? []));
   const change = changes.find((each) => each.number === number);
@@ -86,7 +73,7 @@ function planTo(
   scope: readonly FunctionName[],
   to: number,
   asked: string | undefined,
-): UndoPlan {
+): TrafficPlan {
   if (!changes.some(({ number }) => number === to)) {
     const kept =
       changes.length > 0 ? `they are ${changes[0]!.number} to ${changes.at(-1)!.number}` : 'there are none';

@@ -3,8 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { FnmeshError } from '../../src/errors.js';
 import { parseShift } from '../../src/routing/parse-shift.js';
 import { listHistory } from '../../src/traffic/history.js';
-import { applyShift, planShift } from '../../src/traffic/shift.js';
-import { applyUndo, planUndo } from '../../src/traffic/undo.js';
+import { applyTraffic } from '../../src/traffic/apply.js';
+import { planShift } from '../../src/traffic/shift.js';
+import { planUndo } from '../../src/traffic/undo.js';
 import type { FnmeshEvent } from '../../src/events.js';
 import type { Split } from '../../src/routing/route.js';
 import { memoryRouter, put } from '../helpers/memory-router.js';
@@ -34,7 +35,7 @@ async function plan(words: string, ifRevision?: number) {
 }
 
 async function shift(words: string, options: { message?: string; force?: boolean } = {}) {
-  return applyShift(await plan(words), router, { by, ...options }, emit);
+  return applyTraffic(await plan(words), router, { by, ...options }, emit);
 }
 
 /** What callers have: `cart v1=9000 v2=1000`. */
@@ -126,7 +127,7 @@ describe('planShift', () => {
   });
 });
 
-describe('applyShift', () => {
+describe('applyTraffic', () => {
   test('writes all functions in one change', async () => {
     await deploy({ cart: A, price: A });
     const result = await shift('cart/v2=10 price/v2=20', { message: 'canary' });
@@ -213,7 +214,7 @@ describe('applyShift', () => {
       ].join('\n'),
       try: 'fnmesh status',
     };
-    await expect(applyShift(planned, router, { by }, emit)).rejects.toThrow(
+    await expect(applyTraffic(planned, router, { by }, emit)).rejects.toThrow(
       expect.objectContaining(conflict),
     );
     expect(await traffic()).toEqual(['price v1=10000 v2=0', 'search v1=10000 v2=0']);
@@ -256,7 +257,7 @@ test('undo after undo restores exactly every split there was', async () => {
         const [{ route } = { route: { split: first } }] = (await router.read('shop')).routes;
         const shifts = [{ function: null, version: 'v1', to: { kind: 'share' as const, points } }];
         try {
-          const done = await applyShift(planShift(await router.read('shop'), shifts), router, { by }, emit);
+          const done = await applyTraffic(planShift(await router.read('shop'), shifts), router, { by }, emit);
           if (done.number !== null) past.push(route.split);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(FnmeshError);
@@ -264,7 +265,7 @@ test('undo after undo restores exactly every split there was', async () => {
       }
       for (const before of past.reverse()) {
         const undo = planUndo(await router.read('shop'), await router.history('shop'));
-        await applyUndo(undo, router, { by }, emit);
+        await applyTraffic(undo, router, { by }, emit);
         expect((await router.read('shop')).routes[0]!.route.split).toEqual(before);
       }
       const { routes } = await router.read('shop');

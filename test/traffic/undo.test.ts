@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { listHistory } from '../../src/traffic/history.js';
-import { applyUndo, planUndo } from '../../src/traffic/undo.js';
+import { applyTraffic } from '../../src/traffic/apply.js';
+import { planUndo } from '../../src/traffic/undo.js';
 import type { Reason } from '../../src/router/router.js';
 import type { Split } from '../../src/routing/route.js';
 import type { UndoOptions } from '../../src/traffic/undo.js';
@@ -35,7 +36,7 @@ async function plan(options?: UndoOptions) {
 }
 
 async function undo(options?: UndoOptions) {
-  return applyUndo(await plan(options), router, { by }, emit);
+  return applyTraffic(await plan(options), router, { by }, emit);
 }
 
 /** Each function's shares in percent. */
@@ -169,7 +170,7 @@ describe('undo', () => {
     router.unready.set('cart/v1', 'its process ended');
     await expect(undo()).rejects.toThrow(expect.objectContaining({ code: 'not_ready', exit: 3 }));
     expect(await traffic()).toMatchObject({ cart: [0, 100] });
-    expect(await applyUndo(await plan(), router, { by, force: true }, emit)).toMatchObject({ number: 3 });
+    expect(await applyTraffic(await plan(), router, { by, force: true }, emit)).toMatchObject({ number: 3 });
   });
 });
 
@@ -237,7 +238,7 @@ describe('listHistory', () => {
     await change('deploy', { cart: [100, 0], price: [100, 0] });
     await change('shift', { price: [90, 10] });
     await change('shift', { cart: [90, 10] });
-    await applyUndo(await plan(), router, { by: 'bob@desk', message: 'too slow' }, emit);
+    await applyTraffic(await plan(), router, { by: 'bob@desk', message: 'too slow' }, emit);
     const rows = listHistory(await router.history('shop'));
     expect(rows.map(({ number, verb, undone }) => [number, verb, undone])).toEqual([
       [4, 'undo', false],
