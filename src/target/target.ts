@@ -1,0 +1,54 @@
+// Where a command acts: which Fn server, registry and router, and where each of these was said. Pure data.
+
+/** A value, and where it was said, as messages name it: `--api-url`, `FN_API_URL`, `fnmesh.yaml:4`, `default`. */
+export type Setting<T> = { readonly value: T; readonly from: string };
+
+/** The one call that tells whether a version on a real Fn server is ready; `none`: never call it. */
+export type Probe =
+  | 'none'
+  | {
+      readonly method: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body?: string;
+    };
+
+/** What the command line says of the target; absent = not said. */
+export type TargetFlags = {
+  readonly target?: string | undefined;
+  readonly 'api-url'?: string | undefined;
+  readonly registry?: string | undefined;
+};
+
+/** Which Fn server: the embedded one, or one at a URL. */
+export type ChosenFn =
+  | { readonly kind: 'embedded' }
+  | {
+      readonly kind: 'server';
+      /** Base URL with scheme and without a final slash, as fnmesh reaches it. */
+      readonly api: Setting<string>;
+      /** Base URL of `/t`, as routers reach it; null: what each trigger's httpEndpoint annotation says. */
+      readonly invoke: Setting<string> | null;
+      /** Sent as a bearer token; never printed. */
+      readonly token: Setting<string> | null;
+    };
+
+/** A target with everything that was left open filled in. */
+export type ChosenTarget = {
+  /** `local`, or a name of fnmesh.yaml's targets. */
+  readonly name: Setting<string>;
+  readonly fn: ChosenFn;
+  /** What stands before image names, such as `registry.example.com/team`; null: nobody said. */
+  readonly registry: Setting<string> | null;
+  readonly router: { readonly kind: 'embedded' };
+  /** Base URL of the gateway as functions reach it, for `${route:FN}`; null: the gateway's own address. */
+  readonly gateway: Setting<string> | null;
+  readonly probe: Probe;
+  /** What Go functions are built for, such as `linux/amd64`. */
+  readonly platform: Setting<string>;
+  /** Absolute paths of env files, later ones count over earlier ones. */
+  readonly env: readonly Setting<string>[];
+  /** How many versions made by `deploy --as` stay for each function; null: all. */
+  readonly keep: Setting<number> | null;
+  /** What a person should know, such as that FN_API_URL does not count here. */
+  readonly warnings: readonly string[];
+};
