@@ -3,8 +3,8 @@
 import type { FnChange } from '../fn/model.js';
 import type { Change, Reason, RouteChange, RouteTable, Served, VersionTraffic } from '../router/router.js';
 
-/** Raised when either side could misunderstand the other. */
-export const PROTOCOL = 1;
+/** Raised when either side could misunderstand the other. Since 2 a destination may be on another Fn server. */
+export const PROTOCOL = 2;
 
 /** GET / */
 export type ServerInfo = {

@@ -23,7 +23,15 @@ export type Rule = {
 };
 
 /** Where a version's requests go: the Fn fn and the source of its first http trigger. */
-export type Destination = { readonly fn: string; readonly source: string };
+export type Destination = {
+  readonly fn: string;
+  readonly source: string;
+  /**
+   * The whole URL of that trigger on another Fn server, as the router reaches it:
+   * `http://fn.example.com:8080/t/shop/cart/v2`. Absent: the fn is the embedded server's own.
+   */
+  readonly endpoint?: string;
+};
 
 /** A function's route. `destinations` has exactly the split's versions as keys. */
 export type Route = {

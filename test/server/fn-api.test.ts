@@ -1,5 +1,6 @@
 // What the recorded contract does not hold: who is refused, limits, races, restarts.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { PROTOCOL } from '../../src/control/protocol.js';
 import { State } from '../../src/server/state.js';
 import { apiServer, type ApiServer } from '../helpers/api-server.js';
 import { send, type ContractRequest } from '../helpers/contract.js';
@@ -70,7 +71,7 @@ describe('who may manage', () => {
 test('every answer names the embedded server', async () => {
   for (const path of ['/', '/version', '/v2/apps', '/nope', '/v2/apps/', '/v2/apps/x']) {
     const { answer } = await call('GET', path);
-    expect(headerValues(answer, 'fnmesh-server')).toEqual(['0.0.0-test; protocol=1']);
+    expect(headerValues(answer, 'fnmesh-server')).toEqual([`0.0.0-test; protocol=${PROTOCOL}`]);
   }
 });
 

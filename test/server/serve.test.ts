@@ -1,10 +1,13 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ControlClient } from '../../src/control/client.js';
 import { controlSocket, lockFile } from '../../src/control/home.js';
+import { PROTOCOL } from '../../src/control/protocol.js';
+import { findServer } from '../../src/control/start.js';
 import { isOlder } from '../../src/control/version.js';
 import { serve } from '../../src/server/serve.js';
 
@@ -64,6 +67,21 @@ test('a server that is ending says so until it has ended', async () => {
   await closed;
   expect(existsSync(controlSocket(home))).toBe(false);
 });
+
+test.each([PROTOCOL - 1, PROTOCOL + 1])(
+  'a running server of protocol %i is not spoken to',
+  async (protocol) => {
+    const answer = JSON.stringify({ version: '0.0.9', protocol });
+    const server = createHttpServer((_, response) => response.end(answer)).listen(controlSocket(home));
+    await new Promise((resolve) => server.once('listening', resolve));
+    await expect(findServer(home)).rejects.toMatchObject({
+      code: 'conflict',
+      message: `the running embedded server (0.0.9, protocol ${protocol}) does not speak protocol ${PROTOCOL} of this fnmesh`,
+      try: 'fnmesh stop && fnmesh start -d',
+    });
+    server.close();
+  },
+);
 
 test.each([
   ['0.1.0', '0.2.0', true],

@@ -151,6 +151,18 @@ describe('routes', () => {
     expect(table.routes[0]!.revision).toBe(207);
   });
 
+  test.each([
+    'http://fn.example.com:8080/t/shop/cart/v1',
+    'https://fn.example.com/t/shop/cart',
+    'http://127.0.0.1:8080/t/shop/',
+    'http://[::1]:8080/t/shop/%C3%A9~:@$',
+  ])('keep the endpoint %s of a destination', async (endpoint) => {
+    const destinations = { ...DESTINATIONS, v2: { ...DESTINATIONS['v2']!, endpoint } };
+    await state.writeRoutes([put('cart', HALF, null, { destinations })], REASON);
+    await reopen();
+    expect(state.route('shop', 'cart')?.route.destinations).toEqual(destinations);
+  });
+
   test('stay when their app is deleted', async () => {
     const app = await state.objects.createApp({ name: 'shop' });
     await state.writeRoutes([put('cart', HALF, null)], REASON);
@@ -263,6 +275,39 @@ describe('a write of routes is refused', () => {
     const error = await refused(state.writeRoutes(changes as RouteChange[], REASON));
     expect([error.code, error.message]).toEqual(['usage', expect.stringMatching(message)]);
     expect(state.history('shop')).toEqual([]);
+  });
+
+  test.each([
+    'fn.example.com/t/shop/cart',
+    'ftp://fn.example.com/t/shop/cart',
+    'http:///t/shop/cart',
+    'http://user@fn.example.com/t/shop/cart',
+    'http://:secret@fn.example.com/t/shop/cart',
+    'http://@fn.example.com/t/shop/cart',
+    'http://fn.example.com/t/shop/cart?x=1',
+    'http://fn.example.com/t/shop/cart?',
+    'http://fn.example.com/t/shop/cart#',
+    'http://fn.example.com/t/shop/../cart',
+    'http://fn.example.com/t/shop/%2e%2e/cart',
+    'http://fn.example.com/t/shop/a b',
+    'http://fn.example.com/t/shop/a\r\nHost: x',
+    'http://FN.example.com/t/shop/cart',
+    'http://fn.example.com:80/t/shop/cart',
+    'http://fn.example.com\\t',
+    'http://fn.example.com',
+    `http://fn.example.com/${'x'.repeat(2048)}`,
+    '',
+    null,
+    7,
+  ])('an endpoint like %j', async (endpoint) => {
+    const destinations = { v1: { fn: 'f', source: '/x', endpoint: endpoint as string } };
+    const error = await refused(
+      state.writeRoutes([put('cart', { v1: 10_000 }, null, { destinations })], REASON),
+    );
+    expect([error.code, error.message]).toEqual([
+      'usage',
+      expect.stringMatching(/v1\.endpoint: .* is no http/),
+    ]);
   });
 
   test.each([

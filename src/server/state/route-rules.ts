@@ -8,6 +8,7 @@ import type { Reason, RouteChange } from '../../router/router.js';
 
 const VERBS = ['shift', 'undo', 'deploy', 'wire', 'destroy'];
 const LONGEST_TEXT = 4096;
+const LONGEST_URL = 2048;
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -125,14 +126,27 @@ function checkDestinations(
   return Object.fromEntries(
     entries.map(([version, destination]) => {
       if (!Object.hasOwn(split, version)) throw wrong(`${at}: ${show(version)} is not in the split`);
-      const { fn, source } = object(destination, `${at}.${version}`);
+      const { fn, source, endpoint } = object(destination, `${at}.${version}`);
       if (typeof fn !== 'string' || fn === '') throw wrong(`${at}.${version}.fn: must be a fn's name`);
       if (typeof source !== 'string' || !source.startsWith('/')) {
         throw wrong(`${at}.${version}.source: must start with /`);
       }
-      return [version, { fn, source }];
+      if (endpoint === undefined) return [version, { fn, source }];
+      if (typeof endpoint !== 'string' || !isEndpoint(endpoint)) {
+        throw wrong(
+          `${at}.${version}.endpoint: ${show(endpoint)} is no http(s) URL in its normal form, without user, query and #`,
+        );
+      }
+      return [version, { fn, source, endpoint }];
     }),
   );
+}
+
+/** A URL that every reader takes apart in the same way (WHATWG URL, as it is serialised). */
+function isEndpoint(text: string): boolean {
+  if (text.length > LONGEST_URL || /[?#]/.test(text) || !URL.canParse(text)) return false;
+  const url = new URL(text);
+  return /^https?:$/.test(url.protocol) && url.username + url.password === '' && url.href === text;
 }
 
 function checkReason(value: unknown): Reason {
