@@ -18,6 +18,10 @@ export type FuncFile = {
   name: string;
   version: string;
   runtime?: string;
+  /** The image in which Fn's builder compiles; absent: the runtime's. */
+  build_image?: string;
+  /** The image on which Fn's builder puts what it compiled; absent: the runtime's. */
+  run_image?: string;
   entrypoint?: string;
   cmd?: string;
   /** MiB */
@@ -28,6 +32,8 @@ export type FuncFile = {
   idle_timeout?: number;
   config: Record<string, string>;
   annotations: Annotations;
+  /** Shell commands that Fn's tool runs before a build; fnmesh does not. */
+  build?: string[];
   triggers: TriggerEntry[];
 };
 

@@ -114,6 +114,8 @@ const funcSchema = z.object(
     ),
     version: z.optional(text),
     runtime: z.optional(text),
+    build_image: z.optional(text),
+    run_image: z.optional(text),
     entrypoint: z.optional(text),
     cmd: z.optional(text),
     memory: z.optional(limited(8192, 'MiB')),
@@ -121,6 +123,7 @@ const funcSchema = z.object(
     idle_timeout: z.optional(limited(3600, 'seconds')),
     config: z.optional(config),
     annotations: z.optional(annotations),
+    build: z.optional(z.array(text, mustBe('a list of commands'))),
     triggers: z.optional(z.array(trigger, mustBe('a list of triggers'))),
   },
   mustBe('a map of keys and values'),
@@ -131,7 +134,7 @@ export const APP_KEYS: readonly string[] = Object.keys(appSchema.def.shape);
 /** Keys of func.yaml: Fn's own, and those proposed for code-only functions. */
 export const FUNC_KEYS: readonly string[] = [
   ...Object.keys(funcSchema.def.shape),
-  ...['build_image', 'run_image', 'content_type', 'type', 'deploy', 'signing_details', 'build', 'expects'],
+  ...['content_type', 'type', 'deploy', 'signing_details', 'expects'],
   ...['code_only', 'runtime_config', 'handler'],
 ];
 
@@ -142,7 +145,9 @@ export function isTextual(path: KeyPath): boolean {
   return (path.length === 2 && top === 'config') || (path.length === 3 && top === 'triggers');
 }
 
-const TEXT_KEYS = new Set(['name', 'version', 'runtime', 'entrypoint', 'cmd', 'syslog_url']);
+const TEXT_KEYS = new Set([
+  ...['name', 'version', 'runtime', 'build_image', 'run_image', 'entrypoint', 'cmd', 'syslog_url'],
+]);
 
 /** Checks app.yaml's value. */
 export function checkApp(value: unknown): { app: AppFile } | { refusals: Refusal[] } {
