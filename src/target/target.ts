@@ -1,5 +1,8 @@
 // Where a command acts: which Fn server, registry and router, and where each of these was said. Pure data.
 
+/** The name of the target that needs no configuration: both embedded, unless another Fn server is named. */
+export const LOCAL = 'local';
+
 /** A value, and where it was said, as messages name it: `--api-url`, `FN_API_URL`, `fnmesh.yaml:4`, `default`. */
 export type Setting<T> = { readonly value: T; readonly from: string };
 
