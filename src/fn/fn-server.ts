@@ -3,7 +3,7 @@ import type { Annotations, App, Fn, FnChange, Trigger } from './model.js';
 
 /** What a server says of itself. */
 export type FnServerInfo = {
-  /** Fn's version, such as `0.3.753`; null when it does not say. */
+  /** Fn's version, such as `0.3.753`; null when it does not say, or was not asked. */
   version: string | null;
   /** Version and protocol of the embedded server; null for any other. */
   embedded: { version: string; protocol: number } | null;
@@ -29,8 +29,9 @@ export type FnSpec = { app_id: string; name: string; image: string } & FnChange;
 
 /**
  * An Fn server. Every method throws FnmeshError: `unreachable` when nothing that speaks API v2 answers in time,
- * `not_found` (404), `conflict` (409), `config` (400), `failed` (anything else), with the server's own message.
- * Lists are complete and ordered by name; `config` of a fn is always an object.
+ * `not_found` (404, or an id that is none), `conflict` (409), `config` (400), `failed` (anything else), with the
+ * server's own message. What a create may have made before its answer got lost is looked up: equal, it is the answer;
+ * else `conflict`. Lists are complete and ordered by name; `config` of a fn is always an object.
  */
 export interface FnServer {
   /** Base URL without a final slash. */
@@ -44,6 +45,8 @@ export interface FnServer {
   deleteApp(id: string): Promise<void>;
   fns(appId: string): Promise<Fn[]>;
   fn(appId: string, name: string): Promise<Fn | undefined>;
+  /** The fn with this id as it is now. */
+  fnById(id: string): Promise<Fn | undefined>;
   createFn(spec: FnSpec): Promise<Fn>;
   updateFn(id: string, change: FnChange): Promise<Fn>;
   /** Removes its triggers as well. */

@@ -1,6 +1,7 @@
 // One JSON request over node:http: neither fetch nor undici, which take longer to load than most calls last.
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
-import { FnmeshError, messageOf } from '../errors.js';
+import type { Socket } from 'node:net';
+import { messageOf } from '../errors.js';
 
 /** An answer that arrived whole. `body` is the parsed JSON, or the text where it is none. */
 export type Answer = { status: number; headers: IncomingMessage['headers']; body: unknown };
@@ -11,41 +12,54 @@ export type Connection = {
   url: string;
   /** Sent as a bearer token. */
   token?: string;
-  /** How long one request may take, in milliseconds. */
+  /** How long one request may take once it has a connection, in milliseconds. */
   timeoutMs: number;
 };
 
+/** A request without a whole answer. */
+export class NoAnswer extends Error {
+  /** Node's error code, such as ECONNREFUSED; `TIMEOUT` when none came in time. */
+  readonly code: string;
+  /** Whether the server may have the request, and may act on it. */
+  readonly arrived: boolean;
+  /** Whether a kept connection was closed just when it was used: nothing is wrong with either side. */
+  readonly stale: boolean;
+
+  constructor(cause: unknown, { arrived, stale = false }: { arrived: boolean; stale?: boolean }) {
+    // A name with several addresses gives an AggregateError, whose own message is empty.
+    const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+    super(messageOf(first), { cause });
+    this.code = (first as NodeJS.ErrnoException | undefined)?.code ?? '';
+    this.arrived = arrived;
+    this.stale = stale;
+  }
+}
+
+/** Whether a URL leads to this machine by its host name. */
+export function isLoopback(url: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|.*\.localhost)$/.test(new URL(url).hostname);
+}
+
 /** Sends requests to one server over a few kept connections. */
 export class HttpClient {
-  readonly #connection: Connection;
+  readonly connection: Connection;
   #agent: Agent | undefined;
 
   constructor(connection: Connection) {
-    this.#connection = connection;
+    this.connection = connection;
   }
 
   /**
-   * Sends a request and gives its answer, whatever the status.
-   * @throws FnmeshError `unreachable` when no whole answer came in time.
+   * Sends a request once and gives its answer, whatever the status.
+   * @throws NoAnswer when no whole answer came in time.
    */
   async send(method: string, path: string, body?: unknown): Promise<Answer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#once(method, path, body);
-      } catch (error) {
-        // The server closed a kept connection just when it was used: nothing is wrong with either side.
-        if (!(error instanceof StaleConnection) || attempt > 3) throw unreachable(this.#connection, error);
-      }
-    }
-  }
-
-  async #once(method: string, path: string, body: unknown): Promise<Answer> {
-    const url = new URL(this.#connection.url + path);
-    const { Agent, request } =
-      url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+    const { url: base, token, timeoutMs } = this.connection;
+    const url = new URL(base + path);
+    const secure = url.protocol === 'https:';
+    const { Agent, request } = secure ? await import('node:https') : await import('node:http');
     this.#agent ??= new Agent({ keepAlive: true, maxSockets: 16, scheduling: 'lifo' });
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const { token, timeoutMs } = this.#connection;
     const options: RequestOptions = {
       method,
       agent: this.#agent,
@@ -56,34 +70,37 @@ export class HttpClient {
       },
     };
     return new Promise<Answer>((resolve, reject) => {
+      let limit: NodeJS.Timeout | undefined;
+      let connected = false;
+      const fail = (error: NodeJS.ErrnoException): void => {
+        clearTimeout(limit);
+        const reset = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+        reject(new NoAnswer(error, { arrived: connected, stale: outgoing.reusedSocket && reset }));
+      };
       const outgoing = request(url, options, (incoming) => {
         const pieces: Buffer[] = [];
         incoming.on('data', (piece: Buffer) => pieces.push(piece));
-        incoming.on('error', (error) => {
-          clearTimeout(limit);
-          reject(error);
-        });
+        incoming.on('error', fail);
         incoming.on('end', () => {
           clearTimeout(limit);
           const { statusCode = 0, headers } = incoming;
           resolve({ status: statusCode, headers, body: parse(Buffer.concat(pieces).toString()) });
         });
       });
-      const limit = setTimeout(
-        () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)),
-        timeoutMs,
-      );
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        clearTimeout(limit);
-        const stale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-        reject(stale ? new StaleConnection(error.message) : error);
+      outgoing.on('socket', (socket: Socket) => {
+        // From here on: waiting for one of the kept connections is not the server's doing.
+        limit = setTimeout(() => {
+          const late = new Error(`no answer within ${timeoutMs / 1000} s`);
+          outgoing.destroy(Object.assign(late, { code: 'TIMEOUT' }));
+        }, timeoutMs);
+        if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true));
+        else connected = true;
       });
+      outgoing.on('error', fail);
       outgoing.end(payload);
     });
   }
 }
-
-class StaleConnection extends Error {}
 
 function parse(text: string): unknown {
   try {
@@ -91,15 +108,4 @@ function parse(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-function unreachable({ url }: Connection, error: unknown): FnmeshError {
-  const { hostname } = new URL(url);
-  const local = /^(localhost|127\.|\[::1\]|.*\.localhost$)/.test(hostname);
-  // A name with several addresses gives an AggregateError, whose own message is empty.
-  const cause: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return new FnmeshError('unreachable', `no Fn server answers at ${url}: ${messageOf(cause)}`, {
-    try: local ? 'fnmesh start' : `curl ${url}/v2/apps`,
-    cause,
-  });
 }
