@@ -15,6 +15,7 @@ import type { InvokeOptions } from './invoke.js';
 import { noRoute } from './no-route.js';
 import { TRIGGER_METHODS, requestTooLarge } from './request.js';
 import { callTrigger } from './trigger.js';
+import type { Upstream } from './upstream.js';
 
 /** The gateway and what it can tell about its traffic. */
 export interface Gateway {
@@ -28,6 +29,9 @@ export interface Gateway {
   drained(app: AppName, fn: FunctionName, version: VersionName, timeoutMs: number): Promise<boolean>;
 }
 
+/** What the gateway needs. */
+export type GatewayOptions = InvokeOptions & { upstream: Upstream };
+
 /** How often it is looked whether a removed route can be forgotten, in milliseconds. */
 const FORGET_MS = 60_000;
 
@@ -35,8 +39,8 @@ const FORGET_MS = 60_000;
 type RouteState = { routed: RoutedFunction; draw: Draw; versions: Map<VersionName, VersionCounters> };
 
 /** A gateway over the routes of the catalog; a write is in effect for the next request it decides on. */
-export function createGateway(options: InvokeOptions): Gateway {
-  const { catalog, maxRequestSize } = options;
+export function createGateway(options: GatewayOptions): Gateway {
+  const { catalog, upstream, maxRequestSize } = options;
   const states = new Map<AppName, Map<FunctionName, RouteState>>();
 
   /** The state of a route as written. Another object means another write, and that starts a new draw. */
@@ -97,8 +101,10 @@ export function createGateway(options: InvokeOptions): Gateway {
     const counters = countersOf(state, version);
     counters.started(pinned);
     const { app, destinations } = routed.route;
+    const { source, endpoint } = destinations[version]!;
     const escort = { marks: counters.marks, watch: counters, startedAt };
-    callTrigger(options, app, destinations[version]!.source, req, res, body, escort);
+    if (endpoint === undefined) callTrigger(options, app, source, req, res, body, escort);
+    else upstream.forward(endpoint, req, res, body, escort);
   }
 
   return {

@@ -7,7 +7,7 @@ const PREFIX_LOWER = PREFIX.toLowerCase();
 const USER_AGENT = 'User-Agent: Go-http-client/1.1\r\n';
 
 /** Headers that belong to one connection and go no further. */
-const HOP = new Set([
+export const HOP: ReadonlySet<string> = new Set([
   'connection',
   'proxy-connection',
   'keep-alive',
@@ -142,7 +142,7 @@ function remembered(work: (name: string) => string): (name: string) => string {
 }
 
 /** The names that the Connection header makes hop headers; undefined in the usual cases. */
-function namedByConnection(connection: string | undefined): Set<string> | undefined {
+export function namedByConnection(connection: string | undefined): Set<string> | undefined {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
   return new Set(connection.toLowerCase().split(/[\s,]+/));
 }

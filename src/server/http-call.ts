@@ -5,7 +5,8 @@ import type { Call, CallFailure } from './functions/call.js';
 import { INVALID, TOO_BUSY } from './functions/call.js';
 import { invokeResponseHeaders, triggerResponse } from './headers.js';
 
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+/** Methods whose requests may be made twice without harm (RFC 9110, section 9.2.2). */
+export const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** Up to this size a body is written together with its head, in bytes; beyond, copying costs more than a write. */
 const SMALL = 4096;
 const NONE: readonly string[] = [];
@@ -109,7 +110,7 @@ export function sendEmpty(
 export const closing = new WeakSet<object>();
 
 /** HTTP/1.1 connections persist without saying so; Fn's server does not say so either. */
-function asFnDoes(req: IncomingMessage, res: ServerResponse): ServerResponse {
+export function asFnDoes(req: IncomingMessage, res: ServerResponse): ServerResponse {
   // Every socket that a server accepted knows its server, though the types do not say so.
   const { server } = req.socket as { server?: object };
   if (server && closing.has(server)) res.shouldKeepAlive = false;

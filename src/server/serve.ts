@@ -48,6 +48,7 @@ export async function serve({ home, ports }: { home: string; ports: Ports }): Pr
     const functions = createFunctions({ catalog: state, logs, stateDir: home, limits: limits.response });
     opened.push(() => functions.close());
     const plane = createDataPlane({ catalog: state, functions, maxRequestSize: limits.maxRequestSize });
+    opened.push(() => plane.close());
     const version = ownVersion();
     const allowedHosts = parseAllowedHosts(process.env['FNMESH_ALLOWED_HOSTS']);
     const api = fnApi(state, { version, allowedHosts, onError: report });

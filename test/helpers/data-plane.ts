@@ -31,8 +31,8 @@ export type TestPlane = {
   gatewayPort: number;
   /** Adds a fn of the fixture function with this config, and a trigger `/NAME`. */
   add(name: string, config?: Record<string, string>, change?: Partial<Fn>): Fn;
-  /** Puts a route at `/NAME` over fns and triggers named `NAME-VERSION`. */
-  route(name: string, split: Record<string, number>): void;
+  /** Puts a route at `/NAME` over fns and triggers named `NAME-VERSION`; `endpoints`: versions on another server. */
+  route(name: string, split: Record<string, number>, endpoints?: Record<string, string>): void;
   servers: Server[];
   close(): Promise<void>;
 };
@@ -44,6 +44,7 @@ export type Answer = { status: number; headers: IncomingHttpHeaders; text: strin
 export async function testPlane(
   options: Partial<FunctionsOptions> = {},
   env: NodeJS.ProcessEnv = {},
+  upstreamTimeoutMs?: number,
 ): Promise<TestPlane> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'fnmesh-plane-'));
   const catalog = memoryCatalog();
@@ -53,7 +54,12 @@ export async function testPlane(
   const logs = createLogs();
   const limits = limitsFrom(env);
   const functions = createFunctions({ catalog, logs, stateDir, limits: limits.response, ...options });
-  const plane = createDataPlane({ catalog, functions, maxRequestSize: limits.maxRequestSize });
+  const plane = createDataPlane({
+    catalog,
+    functions,
+    maxRequestSize: limits.maxRequestSize,
+    ...(upstreamTimeoutMs !== undefined && { upstreamTimeoutMs }),
+  });
   const servers = [
     createHttpServer((req, res) => void plane.fn(req, res)),
     createHttpServer((req, res) => plane.gateway.handle(req, res)),
@@ -74,11 +80,15 @@ export async function testPlane(
       catalog.addTrigger(fn, `/${name}`);
       return fn;
     },
-    route(name, split) {
+    route(name, split, endpoints = {}) {
       const destinations = Object.fromEntries(
         Object.keys(split).map((version) => [
           version,
-          { fn: `${name}-${version}`, source: `/${name}-${version}` },
+          {
+            fn: `${name}-${version}`,
+            source: `/${name}-${version}`,
+            ...(endpoints[version] !== undefined && { endpoint: endpoints[version] }),
+          },
         ]),
       );
       const path = `/${name}`;
@@ -94,6 +104,7 @@ export async function testPlane(
     },
     async close() {
       await Promise.all(servers.map((server) => closeHttpServer(server, 100)));
+      plane.close();
       await functions.close();
       rmSync(stateDir, { recursive: true, force: true });
     },
