@@ -1,9 +1,10 @@
-// Versions become runnable folders, each once: `.fnmesh/builds/<hash>`.
+// Versions become runnable folders or images, each once: `.fnmesh/builds/<hash>`.
 import { availableParallelism } from 'node:os';
 import { FnmeshError, messageOf } from '../errors.js';
 import { parallel } from '../process/parallel.js';
 import type { VersionFolder } from '../project/project.js';
 import type { Build, Builder, BuildOptions, Inputs, Unrunnable } from './build.js';
+import { containerBuilder, hasDockerfile } from './container.js';
 import { goBuilder } from './go.js';
 import { FolderDigests, hashOf } from './hash.js';
 import { buildOnce } from './make.js';
@@ -30,15 +31,17 @@ type Prepared = { version: VersionFolder; inputs: string } & ({ builder: Builder
 
 /** Builds the versions of one run; asks each toolchain, and digests each shared folder, once. */
 export class Builds {
-  readonly #builders: readonly Builder[] = [goBuilder(), nodeBuilder(), pythonBuilder()];
+  readonly #builders: readonly Builder[];
   readonly #digests = new FolderDigests();
   readonly #options: BuildOptions;
   readonly #jobs: number;
+  readonly #warned = new Set<string>();
 
   /** @param jobs How many builds may run at a time; default: one per core. */
   constructor(options: BuildOptions, jobs = availableParallelism()) {
     this.#options = options;
     this.#jobs = jobs;
+    this.#builders = buildersFor(options);
   }
 
   /** What would be built, in the given order, without building or writing anything. Errors are rows, not thrown. */
@@ -110,7 +113,9 @@ export class Builds {
   }
 
   async #prepare(version: VersionFolder): Promise<Prepared> {
-    const why = whyUnrunnable(version);
+    const images = this.#options.for?.kind === 'images';
+    if (images) this.#warn(version);
+    const why = images ? undefined : whyUnrunnable(version);
     const builder = this.#builders.find((candidate) => candidate.handles(version));
     if (why !== undefined || builder === undefined) {
       const inputs = await this.#hash(version, { leave: {}, folders: [], settings: [] }, 'none');
@@ -118,6 +123,14 @@ export class Builds {
     }
     const inputs = await this.#hash(version, await builder.inputs(version), await builder.toolchain());
     return { version, inputs, builder };
+  }
+
+  /** Shell commands are for the plain Fn tool; an image that lacks what they make would be found out only when called. */
+  #warn({ file, func }: VersionFolder): void {
+    if ((func.build ?? []).length === 0 || this.#warned.has(file)) return;
+    this.#warned.add(file);
+    const text = `${file}: fnmesh does not run the shell commands under build; run them before, or write a Dockerfile`;
+    this.#options.emit({ type: 'warning', text });
   }
 
   #hash(version: VersionFolder, inputs: Inputs, toolchain: string): Promise<string> {
@@ -130,6 +143,22 @@ export class Builds {
     if ('cannotRun' in prepared) return { cannotRun: prepared.cannotRun, hash: prepared.inputs };
     return buildOnce(prepared.version, prepared.builder, prepared.inputs, this.#options);
   }
+}
+
+function buildersFor({ for: kind, force }: BuildOptions): Builder[] {
+  if (kind?.kind !== 'images') return [goBuilder(), nodeBuilder(), pythonBuilder()];
+  const go = goBuilder(kind.platform);
+  const plain = (version: VersionFolder): boolean => go.handles(version) && !needsItsImages(version);
+  return [{ ...go, handles: plain }, containerBuilder(kind, force)];
+}
+
+/** Go is compiled here and needs no base image, unless the version says that it wants one. */
+function needsItsImages(version: VersionFolder): boolean {
+  const { build_image = '', run_image = '' } = version.func;
+  return (
+    hasDockerfile(version) ||
+    [build_image, run_image].some((image) => !/^(fnproject\/go(:.*)?)?$/.test(image))
+  );
 }
 
 /** A full disk, a folder that vanished: the version's failure, in the system's words. */

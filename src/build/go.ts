@@ -1,4 +1,5 @@
-// Go: a static binary, built where the source is; the source folder is never written to.
+// Go: a static binary for this machine or for an image's platform, built where the source is; the source folder is
+// never written to.
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,19 +11,25 @@ import { containerCommand } from './command.js';
 import { copyFiles, filesOf } from './files.js';
 import type { WorkspaceInputs } from './go-module.js';
 import { parseModFile, replacedFolders, workspaceInputs, workspaceOf } from './go-module.js';
+import type { Platform } from './platform.js';
+import { formatPlatform } from './platform.js';
 
-type Settings = { GOVERSION: string; GOFLAGS: string; GOHOSTOS: string; GOHOSTARCH: string };
+type GoEnv = { GOVERSION: string; GOFLAGS: string; GOHOSTOS: string; GOHOSTARCH: string };
+type Settings = GoEnv & { platform: Platform };
 
-/** Builds runtimes `go`, `go1.24`, … with the Go that is installed. */
-export function goBuilder(): Builder {
+/**
+ * Builds runtimes `go`, `go1.24`, … with the Go that is installed, for this machine or another platform. A build for
+ * this machine is the same whether it was asked for by its platform or not.
+ */
+export function goBuilder(platform?: Platform): Builder {
   let settings: Promise<Settings> | undefined;
-  const ask = (): Promise<Settings> => (settings ??= askGo());
+  const ask = (): Promise<Settings> => (settings ??= askGo(platform));
   return {
-    language: 'Go',
+    language: platform === undefined || isHost(platform) ? 'Go' : `Go for ${formatPlatform(platform)}`,
     handles: (version) => /^go[\d.]*$/.test(version.func.runtime ?? ''),
     toolchain: async () => {
       const go = await ask();
-      return `${go.GOVERSION} ${go.GOHOSTOS}/${go.GOHOSTARCH} ${keptFlags(go.GOFLAGS).join(' ')}`.trimEnd();
+      return `${go.GOVERSION} ${formatPlatform(go.platform)} ${keptFlags(go.GOFLAGS).join(' ')}`.trimEnd();
     },
     inputs: (version) => Promise.resolve(inputsOf(version)),
     build: async (version, into) => {
@@ -33,10 +40,17 @@ export function goBuilder(): Builder {
   };
 }
 
-async function askGo(): Promise<Settings> {
+/** Whether builds for it are those for this machine: its standard library is then the one that is compiled already. */
+function isHost(platform: Platform): boolean {
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  return formatPlatform(platform) === `${process.platform}/${architecture}`;
+}
+
+async function askGo(platform: Platform | undefined): Promise<Settings> {
   const names = ['GOVERSION', 'GOFLAGS', 'GOHOSTOS', 'GOHOSTARCH'];
   const { stdout } = await run('go', ['env', '-json', ...names]);
-  return JSON.parse(stdout) as Settings;
+  const go = JSON.parse(stdout) as GoEnv;
+  return { ...go, platform: platform ?? { os: go.GOHOSTOS, architecture: go.GOHOSTARCH } };
 }
 
 function inputsOf(version: VersionFolder): Inputs {
@@ -115,10 +129,15 @@ function needsTidy(version: VersionFolder): boolean {
 }
 
 function buildEnv(go: Settings, inWorkspace: boolean): Record<string, string | undefined> {
+  const { os, architecture, variant } = go.platform;
   return {
     CGO_ENABLED: '0',
-    GOOS: go.GOHOSTOS,
-    GOARCH: go.GOHOSTARCH,
+    GOOS: os,
+    GOARCH: architecture,
+    // What is built runs elsewhere too: for the oldest processors of the kind, as Go does by default.
+    GOAMD64: 'v1',
+    GOARM64: 'v8.0',
+    ...(variant === undefined ? {} : { GOARM: variant.slice(1) }),
     // Never empty: Go would then take the flags of its own configuration file.
     GOFLAGS: ['-buildvcs=false', ...keptFlags(go.GOFLAGS)].join(' '),
     ...(inWorkspace ? {} : { GOWORK: 'off' }),

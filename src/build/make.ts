@@ -11,6 +11,7 @@ import {
   forcedHash,
   makeBuildsDir,
   readMarker,
+  removeMarker,
   reuse,
   useForced,
   writeMarker,
@@ -30,20 +31,24 @@ export async function buildOnce(
   const started = Date.now();
   const label = `${version.function}/${version.version}`;
   const hash = force ? forcedHash(inputs) : currentHash(buildsDir, inputs);
-  const reused = (): Build | undefined => {
+  const reused = async (): Promise<Build | undefined> => {
     const marker = reuse(buildsDir, hash);
     if (marker === undefined) return undefined;
+    if (builder.intact !== undefined && !(await builder.intact(marker))) {
+      removeMarker(buildsDir, hash);
+      return undefined;
+    }
     emit({ type: 'build', version: label, state: 'unchanged' });
     return runnable(buildsDir, marker, true, Date.now() - started);
   };
-  const there = reused();
+  const there = await reused();
   if (there !== undefined) return there;
   makeBuildsDir(buildsDir);
   const path = join(buildsDir, `${hash}.lock`);
   const release = await lock(path, () => readMarker(buildsDir, hash) !== undefined);
   try {
     // Another fnmesh may have completed it before the lock was free.
-    const meanwhile = reused();
+    const meanwhile = await reused();
     if (meanwhile !== undefined) return meanwhile;
     emit({ type: 'build', version: label, state: 'started' });
     const marker = await make(version, builder, buildsDir, hash);
@@ -70,9 +75,9 @@ async function make(
   if (existsSync(dir)) await rm(dir, { recursive: true });
   await mkdir(dir);
   try {
-    const { command } = await builder.build(version, dir);
+    const made = await builder.build(version, dir);
     const { function: fn, version: name } = version;
-    const marker = { hash, function: fn, version: name, language: builder.language, command };
+    const marker = { hash, function: fn, version: name, language: builder.language, ...made };
     writeMarker(buildsDir, marker);
     return marker;
   } catch (error) {
@@ -85,5 +90,7 @@ function runnable(buildsDir: string, marker: Marker, reused: boolean, ms: number
   const command = marker.command.map((word, index) =>
     index === 0 && word === 'node' ? process.execPath : word,
   );
-  return { hash: marker.hash, dir: join(buildsDir, marker.hash), command, reused, ms };
+  const { hash, container } = marker;
+  const build = { hash, dir: join(buildsDir, hash), command, reused, ms };
+  return container === undefined ? build : { ...build, container };
 }

@@ -1,7 +1,7 @@
 // Node.js: the version's files and its npm packages, in the build folder.
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { FnmeshError, messageOf } from '../errors.js';
 import { run } from '../process/run.js';
@@ -51,6 +51,22 @@ async function install(version: VersionFolder, into: string): Promise<void> {
   const quiet = ['--omit=dev', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
   // Links would lead out of the build, which must not change with what they lead to.
   await run('npm', [locked ? 'ci' : 'install', ...quiet, '--install-links'], { cwd: into });
+}
+
+/**
+ * What installing a folder's npm packages reads besides package.json and its lock: `source`, whether further files of
+ * the folder itself; `outside`, the local packages that package.json names and that lie elsewhere, as written.
+ * @throws FnmeshError `config` for a malformed package.json.
+ */
+export function installReads(dir: string): { source: boolean; outside: string[] } {
+  const file = readPackage(dir);
+  if (file === undefined) return { source: false, outside: [] };
+  const local = localPackages(file).map(({ folder }) => folder);
+  const scripts = INSTALL_SCRIPTS.some((name) => Object.hasOwn(file.scripts ?? {}, name));
+  return {
+    source: scripts || local.length > 0 || 'workspaces' in file || existsSync(join(dir, 'binding.gyp')),
+    outside: local.filter((folder) => relative(dir, resolve(dir, folder)).startsWith('..')),
+  };
 }
 
 /** npm takes half a second to find out that there is nothing to do. */

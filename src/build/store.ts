@@ -6,26 +6,24 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Made } from './build.js';
 import { abandoned } from './lock.js';
 
 /** The last file that a build writes. A folder without it was interrupted. */
 export const MARKER = '.fnmesh-build.json';
 
-/** What the marker says. */
-export type Marker = {
-  hash: string;
-  function: string;
-  version: string;
-  language: string;
-  /** Relative to the folder, so that an app may be moved; `node` stands for the Node.js that runs fnmesh. */
-  command: string[];
-};
+/**
+ * What the marker says. The command is relative to the folder, so that an app may be moved; `node` stands for the
+ * Node.js that runs fnmesh.
+ */
+export type Marker = Made & { hash: string; function: string; version: string; language: string };
 
 /** The marker of a complete build, or undefined. */
 export function readMarker(buildsDir: string, hash: string): Marker | undefined {
@@ -77,6 +75,11 @@ export function useForced(buildsDir: string, inputs: string, forced: string): vo
   const path = join(buildsDir, `${inputs}.forced`);
   writeFileSync(`${path}.new`, forced);
   renameSync(`${path}.new`, path);
+}
+
+/** Declares a build incomplete, as something of it is gone. */
+export function removeMarker(buildsDir: string, hash: string): void {
+  rmSync(join(buildsDir, hash, MARKER), { force: true });
 }
 
 /** Makes the folder of all builds. */
