@@ -49,7 +49,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   traffic: ['routing', 'router', 'fn'],
   inspect: ['router', 'routing', 'fn', 'control', 'process', 'project', 'target'],
   project: ['routing', 'fn', 'target'],
-  target: [],
+  target: ['routing'],
   build: ['project', 'process', 'routing'],
   oci: ['process'],
   fn: [],

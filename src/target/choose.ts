@@ -1,0 +1,105 @@
+// Which Fn server, registry and router a command acts on, weighed from everything that was said. Pure.
+// Order: flags > a target named by --target or FNMESH_TARGET > FN_API_URL, FN_REGISTRY, FN_TOKEN > `target:` of
+// fnmesh.yaml > local. Fn's current context fills what a target other than local leaves open.
+import { FnmeshError } from '../errors.js';
+import { readAddress, readRegistry } from './address.js';
+import { ownSettings } from './own.js';
+import { contextApi, contextName, differing, said, secret } from './said.js';
+import { DEFAULT_PROBE, type FnContext, type Settings, type TargetSettings } from './settings.js';
+import { type ChosenFn, type ChosenTarget, LOCAL, type Setting, type TargetFlags } from './target.js';
+
+/** Everything that may say where a command acts. */
+export type Said = {
+  readonly flags: TargetFlags;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly settings: Settings | null;
+  readonly context: FnContext | null;
+};
+
+/** The name of the target that counts, which may not exist. The Fn context matters only when it is not `local`. */
+export function targetName({ flags, env, settings }: Omit<Said, 'context'>): Setting<string> {
+  if (flags.target !== undefined) return { value: flags.target, from: '--target' };
+  if (env['FNMESH_TARGET']) return { value: env['FNMESH_TARGET'], from: 'FNMESH_TARGET' };
+  return settings?.target ?? { value: LOCAL, from: 'default' };
+}
+
+/**
+ * Chooses the target and fills in what it leaves open.
+ * With `--api-url`, or FN_API_URL and no target named by flag or FNMESH_TARGET, only the Fn server changes, and with
+ * it the invoke address and the token, which belong to a server; all else stays the target's that counts otherwise.
+ * The gateway is null for the embedded server: its functions reach the gateway where it listens.
+ * @throws FnmeshError `usage` for a flag that cannot be used; `not_found` when --target or FNMESH_TARGET names no
+ * target; `config` for variables, fnmesh.yaml and Fn contexts that cannot be used, and when nothing says which server.
+ */
+export function chooseTarget({ flags, env, settings, context }: Said): ChosenTarget {
+  const name = targetName({ flags, env, settings });
+  const named = name.from === '--target' || name.from === 'FNMESH_TARGET';
+  const own = ownSettings(name, named, settings);
+  const filling = name.value === LOCAL ? null : context;
+
+  const envApi = () => said(env['FN_API_URL'] || undefined, 'FN_API_URL', readAddress);
+  const api =
+    said(flags['api-url'], '--api-url', readAddress) ??
+    (named ? null : envApi()) ??
+    (name.value === LOCAL ? null : (own.fn.api ?? envApi() ?? contextApi(filling) ?? noServer(name)));
+
+  const envRegistry = () => said(env['FN_REGISTRY'] || undefined, 'FN_REGISTRY', readRegistry);
+  const registry =
+    said(flags.registry, '--registry', readRegistry) ??
+    (named ? (own.registry ?? envRegistry()) : (envRegistry() ?? own.registry)) ??
+    said(filling?.registry, contextName(filling), readRegistry);
+
+  const fn = api === null ? ({ kind: 'embedded' } as const) : serverAt(api, own, env, filling);
+  return {
+    name,
+    fn,
+    registry,
+    router: { kind: 'embedded' },
+    gateway: fn.kind === 'embedded' ? null : own.gateway,
+    probe: own.probe?.value ?? DEFAULT_PROBE,
+    platform: own.platform ?? { value: 'linux/amd64', from: 'default' },
+    env: own.env ?? [],
+    keep: settings?.keep ?? null,
+    warnings:
+      fn.kind === 'embedded'
+        ? differing('FN_API_URL', env, readAddress, { value: 'the embedded server', from: name.from }, null)
+        : [
+            ...differing('FN_API_URL', env, readAddress, own.fn.api, api),
+            ...differing('FN_REGISTRY', env, readRegistry, own.registry, registry),
+            ...keptBack(own, fn),
+          ],
+  };
+}
+
+/** A server and what belongs to it: one that is not the target's own gets neither its token nor its invoke address. */
+function serverAt(
+  api: Setting<string>,
+  own: TargetSettings,
+  env: Said['env'],
+  context: FnContext | null,
+): Extract<ChosenFn, { kind: 'server' }> {
+  const isOwn = own.fn.api === null || own.fn.api.value === api.value;
+  const token =
+    (isOwn ? secret(own.fn.token, env) : null) ??
+    secret(env['FN_TOKEN'] ? { value: 'FN_TOKEN', from: 'FN_TOKEN' } : null, env) ??
+    (api.from === contextName(context) && context?.token !== undefined
+      ? secret({ value: 'token', from: api.from }, { token: context.token })
+      : null);
+  return { kind: 'server', api, invoke: isOwn ? own.fn.invoke : null, token };
+}
+
+function keptBack(
+  { fn: own }: TargetSettings,
+  { api, token }: { api: Setting<string>; token: unknown },
+): string[] {
+  if (own.token === null || own.api === null || own.api.value === api.value || token !== null) return [];
+  return [`no token is sent to ${api.value}: that of ${own.token.from} is for ${own.api.value} only`];
+}
+
+function noServer(name: Setting<string>): never {
+  throw new FnmeshError(
+    'config',
+    `target ${name.value} (${name.from}): nothing says which Fn server; fn.api in fnmesh.yaml, FN_API_URL or an Fn context with an api-url would`,
+    { try: `fnmesh.yaml: targets.${name.value}.fn.api: http://HOST:8080, or --api-url http://HOST:8080` },
+  );
+}
