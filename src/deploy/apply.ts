@@ -1,17 +1,21 @@
 // Carries out what was planned for the app and for one version.
 import { FnmeshError } from '../errors.js';
-import type { App, FnChange, Trigger } from '../fn/model.js';
+import type { App, FnChange } from '../fn/model.js';
+import type { KeptRelease } from '../fn/releases.js';
+import { contentOf, levelling } from '../fn/releases.js';
 import type { DesiredApp, DesiredVersion } from './desired.js';
 import { isEmpty } from './diff.js';
 import type { ObservedFn } from '../fn/observe.js';
-import { observed } from '../fn/observe.js';
-import type { Action, VersionPlan } from './plan.js';
-import { fnSpec, planApp, planVersion } from './plan.js';
+import { changedMeanwhile } from './meanwhile.js';
+import type { VersionPlan } from './plan.js';
+import { fnSpec, planApp } from './plan.js';
 import type { TriggerPlan } from './plan-triggers.js';
 import type { DeployPorts } from './ports.js';
+import { keepRelease } from './keep-release.js';
+import { unlessGone } from '../fn/unless-gone.js';
 
 /** What was done for a version; `stale` are triggers to remove once no route leads to them. */
-export type Applied = { plan: VersionPlan; action: Action; fnId: string; stale: string[] };
+export type Applied = { fnId: string; stale: string[]; kept: KeptRelease | null };
 
 /**
  * Creates or updates the app, and gives it as it is then.
@@ -20,47 +24,39 @@ export type Applied = { plan: VersionPlan; action: Action; fnId: string; stale: 
 export async function applyApp(
   desired: DesiredApp,
   app: App | null,
-  { fn: server }: DeployPorts,
+  { fn: server }: Pick<DeployPorts, 'fn'>,
 ): Promise<App> {
   const plan = planApp(desired, app);
-  if (app === null) {
-    const created = await server
-      .createApp({ name: desired.name, ...plan.body })
-      .catch(unlessTaken(() => server.app(desired.name)));
+  if (app !== null) return plan.action === 'unchanged' ? app : server.updateApp(app.id, plan.body);
+  try {
+    return await server.createApp({ name: desired.name, ...plan.body });
+  } catch (error) {
     // Somebody else created it meanwhile: then it may differ.
-    return 'taken' in created ? applyApp(desired, created.taken, { fn: server } as DeployPorts) : created;
+    const taken =
+      error instanceof FnmeshError && error.code === 'conflict' && (await server.app(desired.name));
+    if (!taken) throw error;
+    return applyApp(desired, taken, { fn: server });
   }
-  return plan.action === 'unchanged' ? app : server.updateApp(app.id, plan.body);
 }
 
 /**
- * Makes one version as desired. Make before break: a process of the new build must be ready before the fn is
- * changed, and a new fn that cannot start does not stay.
- * @throws FnmeshError `failed` with the last lines of the process; as FnServer does.
+ * Makes one version as planned. Make before break: where a process can be started before the fn is changed it must
+ * be ready, and a new fn that cannot start does not stay. What an fn was before it is changed stays as a release.
+ * @throws FnmeshError `failed` with the last lines of the process; `conflict` when the fn changed since the plan; as
+ * FnServer does.
  */
 export async function applyVersion(
+  plan: VersionPlan,
   desired: DesiredVersion & { image: string },
   before: ObservedFn | undefined,
+  releases: readonly KeptRelease[],
   app: App,
   ports: DeployPorts,
-  share: number | null,
 ): Promise<Applied> {
-  const plan = planVersion(desired, before, share);
   if (before === undefined) {
-    const created = await ports.fn
-      .createFn(fnSpec(plan, app.id, desired.image))
-      .catch(unlessTaken(() => ports.fn.fn(app.id, desired.fn)));
-    if ('taken' in created) {
-      const there = observed(created.taken, await ports.fn.triggers(app.id, created.taken.id));
-      return applyVersion(desired, there, app, ports, share);
-    }
+    const created = await ports.fn.createFn(fnSpec(plan, app.id, desired.image));
     await warmNew(desired, created.id, ports);
-    return {
-      plan,
-      action: 'create',
-      fnId: created.id,
-      stale: await applyTriggers(plan, created.id, app, ports),
-    };
+    return { fnId: created.id, stale: await applyTriggers(plan, created.id, app, ports), kept: null };
   }
   const { id } = before.fn;
   const isChanged = !isEmpty(plan.body);
@@ -68,8 +64,27 @@ export async function applyVersion(
   if ((isChanged || before.notes === null) && desired.cannotRun === undefined) {
     await warm(desired, id, ports, plan.body);
   }
-  if (isChanged) await ports.fn.updateFn(id, plan.body);
-  return { plan, action: plan.action, fnId: id, stale: await applyTriggers(plan, id, app, ports) };
+  let kept: KeptRelease | null = null;
+  if (isChanged) {
+    await checkStill(before, app, ports);
+    kept = await keepRelease(before, plan.release.live, releases, ports.fn);
+    await ports.fn.updateFn(id, plan.body);
+  }
+  return { fnId: id, stale: await applyTriggers(plan, id, app, ports), kept };
+}
+
+/**
+ * Fn cannot write only if nothing changed, so it is looked at right before.
+ * @throws FnmeshError `conflict` that says what changed.
+ */
+export async function checkStill(
+  before: ObservedFn,
+  app: App,
+  { fn: server }: Pick<DeployPorts, 'fn'>,
+): Promise<void> {
+  const now = await server.fnById(before.fn.id);
+  const same = now !== undefined && isEmpty(levelling(contentOf(before.fn), contentOf(now)));
+  if (!same) throw changedMeanwhile(before, now, now ? await server.triggers(app.id, now.id) : []);
 }
 
 async function warmNew(desired: DesiredVersion, fnId: string, ports: DeployPorts): Promise<void> {
@@ -83,15 +98,20 @@ async function warmNew(desired: DesiredVersion, fnId: string, ports: DeployPorts
   }
 }
 
-async function warm(
-  desired: DesiredVersion,
+/**
+ * Where a process can be started before a change, starts it.
+ * @throws FnmeshError `failed` with the last lines of a process that does not get ready.
+ */
+export async function warm(
+  version: { function: string; version: string },
   fnId: string,
-  ports: DeployPorts,
+  { readiness }: Pick<DeployPorts, 'readiness'>,
   change?: FnChange,
 ): Promise<void> {
-  const result = await ports.images.warm(fnId, change);
+  if (readiness.when !== 'before') return;
+  const result = await readiness.warm(fnId, change);
   if (result.ready) return;
-  const name = `${desired.function}/${desired.version}`;
+  const name = `${version.function}/${version.version}`;
   throw new FnmeshError('failed', [`${name} does not start: ${result.why}`, ...result.logs].join('\n'));
 }
 
@@ -106,41 +126,20 @@ async function applyTriggers(
   );
   const stale = plan.triggers.filter(({ action }) => action === 'remove');
   // A source belongs to one trigger: the old name gives way to the new one.
-  for (const { id, source } of stale) if (wanted.has(source)) await removeTrigger(id, ports);
+  for (const { id, source } of stale) {
+    if (id !== null && wanted.has(source)) await ports.fn.deleteTrigger(id).catch(unlessGone);
+  }
   for (const trigger of plan.triggers) await applyTrigger(trigger, fnId, app, ports);
   return stale.flatMap(({ id, source }) => (id === null || wanted.has(source) ? [] : [id]));
 }
 
 async function applyTrigger(plan: TriggerPlan, fnId: string, app: App, ports: DeployPorts): Promise<void> {
   const { name, source, id, annotations } = plan;
-  const server = ports.fn;
   if (plan.action === 'create') {
-    const spec = { app_id: app.id, fn_id: fnId, name, source, annotations };
-    const sameName = async (): Promise<Trigger | undefined> =>
-      (await server.triggers(app.id, fnId)).find((trigger) => trigger.name === name);
-    const created = await server.createTrigger(spec).catch(unlessTaken(sameName));
-    if ('taken' in created) await server.updateTrigger(created.taken.id, { source, annotations });
+    await ports.fn.createTrigger({ app_id: app.id, fn_id: fnId, name, source, annotations });
   }
   if (plan.action === 'update' && id !== null) {
     const moved = plan.from === undefined ? {} : { source };
-    await server.updateTrigger(id, isEmpty(annotations) ? moved : { ...moved, annotations });
+    await ports.fn.updateTrigger(id, isEmpty(annotations) ? moved : { ...moved, annotations });
   }
-}
-
-/** Removes a trigger that may be gone already. */
-export async function removeTrigger(id: string | null, ports: Pick<DeployPorts, 'fn'>): Promise<void> {
-  if (id === null) return;
-  await ports.fn.deleteTrigger(id).catch((error: unknown) => {
-    if (!(error instanceof FnmeshError) || error.code !== 'not_found') throw error;
-  });
-}
-
-/** For a create that met `conflict`: what somebody created meanwhile; the conflict itself when there is nothing. */
-function unlessTaken<T>(read: () => Promise<T | undefined>): (error: unknown) => Promise<{ taken: T }> {
-  return async (error) => {
-    if (!(error instanceof FnmeshError) || error.code !== 'conflict') throw error;
-    const taken = await read();
-    if (taken === undefined) throw error;
-    return { taken };
-  };
 }

@@ -1,24 +1,29 @@
 // deploy: an app's folder becomes fns, triggers and routes. Validate all, build all, publish, create or update,
 // triggers, route; a version that fails does not stop the others.
+import { randomUUID } from 'node:crypto';
 import { pruneBuilds } from '../build/store.js';
-import { firstTrigger } from '../fn/first-trigger.js';
-import { type App, HTTP_ENDPOINT } from '../fn/model.js';
+import type { App } from '../fn/model.js';
+import { NOTHING, observe } from '../fn/observe.js';
+import type { Observed } from '../fn/observe.js';
+import type { DeployStamp } from '../fn/releases.js';
+import { unlessGone } from '../fn/unless-gone.js';
 import { parallel } from '../process/parallel.js';
 import type { Router } from '../router/router.js';
 import type { FnServer } from '../fn/fn-server.js';
-import { applyApp, applyVersion, removeTrigger } from './apply.js';
-import type { DesiredVersion } from './desired.js';
+import { applyApp, applyVersion } from './apply.js';
+import { awaitReady, type Touched } from './await-ready.js';
 import { desiredApp } from './desired.js';
-import { NOTHING, observe } from '../fn/observe.js';
-import type { Observed, ObservedFn } from '../fn/observe.js';
+import { guard } from './guard.js';
+import { withDeployLock } from './lock.js';
+import { addressOf, find, functionsOf, hashesOf, refusal, releasesOf, resultOf } from './outcome.js';
 import { planApp, planVersion } from './plan.js';
+import type { VersionPlan } from './plan.js';
 import type { DeployPorts } from './ports.js';
 import type { Prepared } from './prepare.js';
 import { failed, foresee, prepare } from './prepare.js';
-import type { DeployRequest, DeployResult, VersionRow } from './result.js';
-import { hintsOf, labelOf } from './result.js';
+import type { DeployRequest, DeployResult } from './result.js';
+import { labelOf } from './result.js';
 import { afterwards } from './simulate.js';
-import type { WirePlan } from './wire.js';
 import { planWire, wire } from './wire.js';
 
 const JOBS = 8;
@@ -26,7 +31,10 @@ const DONE = { create: 'created', update: 'updated', unchanged: 'unchanged' } as
 const TO_DO = { create: 'to create', update: 'to update', unchanged: 'unchanged' } as const;
 
 /** The ports of a plan; null: that server is not running yet, so that everything is new to it. */
-export type PlanPorts = Pick<DeployPorts, 'images' | 'emit'> & { fn: FnServer | null; router: Router | null };
+export type PlanPorts = Pick<DeployPorts, 'images' | 'readiness' | 'locate' | 'emit'> & {
+  fn: FnServer | null;
+  router: Router | null;
+};
 
 /**
  * What `deploy` would do; builds nothing and writes nothing.
@@ -39,16 +47,22 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
     ports.router?.read(name) ?? { app: name, routes: [] },
   ]);
   const prepared = await foresee(request, before, table, ports);
-  for (const { row, desired } of prepared) {
+  for (const each of prepared) {
+    const { row, desired } = each;
     if (desired === null) continue;
     const there = find(before, desired);
-    const plan = planVersion(desired, there, row.share);
-    Object.assign(row, { deploy: TO_DO[plan.action], changes: plan.changes, ...refusal(request, desired) });
+    const plan = planVersion(desired, there, row.share, releasesOf(before, desired), stampOf(request));
+    Object.assign(row, { deploy: TO_DO[plan.action], ...shown(plan), ...refusal(request, desired) });
+    row.image = desired.image;
     row.address = addressOf(there, ports.fn?.url);
+    await guard(plan, there, request, isEmbedded(ports)).catch((error: unknown) => failed(row, error));
   }
   const desired = prepared.flatMap((each) => each.desired ?? []);
-  const plan = planWire(name, afterwards(before, desired), table, functionsOf(request));
-  return resultOf(request, prepared, plan, ports.fn?.url ?? null, before.app);
+  // What is not there yet has no address that the server could tell.
+  const locate: DeployPorts['locate'] = (app, trigger) =>
+    trigger.id === '' ? undefined : ports.locate(app, trigger);
+  const plan = planWire(name, afterwards(before, desired), table, locate, functionsOf(request));
+  return resultOf(request, prepared, plan, ports.fn?.url ?? null, before, table);
 }
 
 /**
@@ -56,124 +70,133 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
  * @throws FnmeshError when a server does not answer, or the app itself cannot be made.
  */
 export async function deploy(request: DeployRequest, ports: DeployPorts): Promise<DeployResult> {
-  const app = desiredApp(request.project.app);
+  const app = desiredApp(request.project.app, request.secrets?.app);
   const [first, table] = await Promise.all([observe(ports.fn, app.name), ports.router.read(app.name)]);
   const prepared = await prepare(request, first, table, ports);
-  // Building takes its time, in which others may have deployed.
-  const before = prepared.some(({ row }) => row.build === 'built')
-    ? await observe(ports.fn, app.name)
-    : first;
   const ready = prepared.filter(({ desired }) => desired !== null);
   if (ready.length === 0) {
-    const plan = planWire(app.name, before, table, functionsOf(request));
-    return resultOf(
-      request,
-      prepared,
-      { ...plan, functions: plan.functions.map(asItIs) },
-      ports.fn.url,
-      before.app,
-    );
+    const plan = planWire(app.name, first, table, ports.locate, functionsOf(request));
+    const functions = plan.functions.map((wired) => ({ ...wired, after: wired.before, added: [] }));
+    return resultOf(request, prepared, { ...plan, functions }, ports.fn.url, first, table);
   }
-  const live = await applyApp(app, before.app, ports);
+  const stamp = stampOf(request);
+  let before = first;
+  let after = first;
   const stale: string[] = [];
-  await parallel(JOBS, ready, async (each) => {
-    stale.push(...(await deployOne(each, find(before, each.desired), live, request, ports)));
-  });
-  const touched = before.app === null || ready.some(({ row }) => row.deploy !== 'unchanged');
-  const after = touched ? await observe(ports.fn, app.name) : before;
-  const inPlace = ready.map(({ row }) => row).filter(isInPlace);
-  const message =
-    request.message ??
-    (inPlace.length > 0 ? `${inPlace.map(labelOf).join(', ')} changed in place` : undefined);
-  const reason = { verb: 'deploy' as const, by: request.by, ...(message !== undefined && { message }) };
-  const changed = inPlace.map((row) => row.function);
-  const wired = await wire(app.name, after, ports.router, reason, functionsOf(request), changed);
-  for (const id of stale) await removeTrigger(id, ports);
+  if (isUnchanged(request, ready, first)) {
+    for (const each of ready) noted(each, planFor(each, first, stamp), request);
+  } else {
+    const live = first.app ?? (await applyApp(app, null, ports));
+    await withDeployLock(live, ports.fn, request.by, ports.emit, async (assertHeld) => {
+      // Building takes its time, in which others may have deployed.
+      before = await observe(ports.fn, app.name);
+      const current = await applyApp(app, before.app, ports);
+      const touched: Touched[] = [];
+      await parallel(JOBS, ready, async (each) => {
+        const done = await deployOne(each, before, current, stamp, request, ports, assertHeld);
+        stale.push(...done.stale);
+        if (done.touched) touched.push(done.touched);
+      });
+      after = await observe(ports.fn, app.name);
+      if (ports.readiness.when === 'after' && touched.length > 0) {
+        const takenBack = await awaitReady(app.name, touched, after, ports.readiness, ports);
+        if (takenBack) after = await observe(ports.fn, app.name);
+      }
+    });
+  }
+  const message = request.message === undefined ? {} : { message: request.message };
+  const reason = { verb: 'deploy' as const, by: request.by, ...message };
+  const wired = await wire(app.name, after, ports.router, reason, ports.locate, functionsOf(request));
+  for (const id of stale) await ports.fn.deleteTrigger(id).catch(unlessGone);
   for (const { row, desired } of ready) row.address = addressOf(find(after, desired), ports.fn.url);
   if (prepared.some(({ row }) => row.build === 'built')) {
     await pruneBuilds(request.buildsDir, [before, after].flatMap(hashesOf));
   }
-  return resultOf(request, prepared, wired, ports.fn.url, before.app);
+  const appBefore = first.app === null ? null : before.app;
+  return resultOf(request, prepared, wired, ports.fn.url, { ...after, app: appBefore }, table);
 }
 
-/** Whether callers of the function now get something else from a version that they were getting already. */
-function isInPlace({ deploy: done, share }: VersionRow): boolean {
-  return done === 'updated' && share !== null && share > 0;
+function stampOf({ by, message, commit }: DeployRequest): DeployStamp {
+  return {
+    deploy: randomUUID().slice(0, 8),
+    at: new Date().toISOString(),
+    by,
+    ...(message !== undefined && { message }),
+    ...(commit && { commit }),
+  };
 }
+
+function planFor({ row, desired }: Prepared, before: Observed, stamp: DeployStamp): VersionPlan {
+  const there = find(before, desired);
+  return planVersion(desired!, there, row.share, desired ? releasesOf(before, desired) : [], stamp);
+}
+
+/** Whether nothing has to be written, so that no other deploy need be kept out. */
+function isUnchanged(request: DeployRequest, ready: readonly Prepared[], before: Observed): boolean {
+  const app = planApp(desiredApp(request.project.app, request.secrets?.app), before.app);
+  const stamp = stampOf(request);
+  return (
+    app.action === 'unchanged' &&
+    ready.every((each) => {
+      const there = find(before, each.desired);
+      return there?.notes != null && planFor(each, before, stamp).action === 'unchanged';
+    })
+  );
+}
+
+type Done = { stale: string[]; touched?: Touched };
 
 async function deployOne(
-  { row, desired }: Prepared,
-  before: ObservedFn | undefined,
+  each: Prepared,
+  observed: Observed,
   app: App,
+  stamp: DeployStamp,
   request: DeployRequest,
   ports: DeployPorts,
-): Promise<string[]> {
-  if (desired?.image == null) return [];
+  assertHeld: () => void,
+): Promise<Done> {
+  const { row, desired } = each;
+  if (desired?.image == null) return { stale: [] };
   const started = Date.now();
   const version = labelOf(row);
-  const plan = planVersion(desired, before, row.share);
+  const before = find(observed, desired);
+  const plan = planFor(each, observed, stamp);
   if (plan.action !== 'unchanged') ports.emit({ type: 'deploy', version, state: 'started' });
-  let stale: string[] = [];
+  let done: Done = { stale: [] };
   try {
-    const applied = await applyVersion({ ...desired, image: desired.image }, before, app, ports, row.share);
-    Object.assign(row, {
-      deploy: DONE[applied.action],
-      changes: applied.plan.changes,
-      ...refusal(request, desired),
-    });
-    stale = applied.stale;
+    assertHeld();
+    await guard(plan, before, request, isEmbedded(ports));
+    const wanted = { ...desired, image: desired.image };
+    const releases = releasesOf(observed, desired);
+    const { stale, fnId, kept } = await applyVersion(plan, wanted, before, releases, app, ports);
+    noted(each, plan, request);
+    const isTouched = before === undefined || kept !== null || before.notes?.unready;
+    const at = performance.now();
+    done = { stale, ...(isTouched && { touched: { row, fnId, before, kept, at } }) };
   } catch (error) {
     failed(row, error);
   }
   const ms = Date.now() - started;
   row.ms += ms;
   ports.emit({ type: 'deploy', version, state: row.deploy as 'created' | 'failed', ms });
-  return stale;
+  return done;
 }
 
-/** What cannot run is stored all the same; it is a failure only of who asked for just that. */
-function refusal({ named }: DeployRequest, { cannotRun }: DesiredVersion): Partial<VersionRow> {
-  if (cannotRun === undefined) return {};
-  return named ? { cannotRun, error: { code: 'failed', message: cannotRun } } : { cannotRun };
+/** Says in the row what was done. */
+function noted({ row, desired }: Prepared, plan: VersionPlan, request: DeployRequest): void {
+  if (desired === null) return;
+  Object.assign(row, { deploy: DONE[plan.action], ...shown(plan), ...refusal(request, desired) });
+  row.image = desired.image;
 }
 
-function resultOf(
-  request: DeployRequest,
-  prepared: readonly Prepared[],
-  { functions }: WirePlan,
-  server: string | null,
-  before: App | null,
-): DeployResult {
-  const { name, action, changes } = planApp(desiredApp(request.project.app), before);
-  const versions = prepared.map(({ row }) => row);
-  const none = prepared.every(({ desired }) => desired === null);
-  return {
-    app: none ? { name, action: 'unchanged', changes: [] } : { name, action, changes },
-    server,
-    versions,
-    functions,
-    next: hintsOf(functions, request.project.functions.length === 1),
-    failed: versions.filter(({ error }) => error !== undefined).length,
-  };
+function shown({ changes, release, kept }: VersionPlan): {
+  changes: unknown;
+  release: number;
+  kept: string[];
+} {
+  return { changes, release: release.next, kept };
 }
 
-function asItIs<F extends WirePlan['functions'][number]>(wired: F): F {
-  return { ...wired, after: wired.before, added: [] };
-}
-
-function find(observed: Observed, desired: DesiredVersion | null): ObservedFn | undefined {
-  return observed.fns.find(({ fn }) => fn.name === desired?.fn);
-}
-
-function functionsOf(request: DeployRequest): string[] {
-  return [...new Set(request.versions.map((version) => version.function))];
-}
-
-function addressOf(observed: ObservedFn | undefined, url: string | undefined): string | null {
-  const endpoint = observed && firstTrigger(observed.triggers)?.annotations?.[HTTP_ENDPOINT];
-  return typeof endpoint === 'string' && url !== undefined ? endpoint : null;
-}
-
-function hashesOf({ fns }: Observed): string[] {
-  return fns.flatMap(({ fn, notes }) => [notes?.hash ?? '', /:([0-9a-f]{12})$/.exec(fn.image)?.[1] ?? '']);
+function isEmbedded({ readiness }: Pick<DeployPorts, 'readiness'>): boolean {
+  return readiness.when === 'before';
 }

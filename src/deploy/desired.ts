@@ -9,6 +9,8 @@ export type DesiredApp = {
   config: Record<string, string>;
   annotations: Annotations;
   syslog_url?: string;
+  /** Keys of config whose values came from the environment: they are shown nowhere. */
+  secrets?: readonly string[];
 };
 
 /** What a version's func.yaml and its build ask for. */
@@ -22,6 +24,12 @@ export type DesiredVersion = {
   /** null: known only once the build is published. */
   image: string | null;
   cannotRun?: string;
+  /** The tag under which the image was pushed. */
+  tag?: string;
+  /** True when it is made from a folder that is not its own. */
+  as?: true;
+  /** Keys of config whose values came from the environment: they are shown nowhere. */
+  secrets?: readonly string[];
   /** Only those that func.yaml names. Memory in MiB, times in seconds. */
   limits: Partial<Record<Limit, number>>;
   config: Record<string, string>;
@@ -36,19 +44,30 @@ export const DEFAULT_LIMITS = { memory: 128, timeout: 30, idle_timeout: 30 } as 
 export type Limit = keyof typeof DEFAULT_LIMITS;
 
 /** What app.yaml asks for. Empty values are taken as absent: a PUT would remove them. */
-export function desiredApp(file: AppFile): DesiredApp {
+export function desiredApp(file: AppFile, secrets: readonly string[] = []): DesiredApp {
   return {
     name: file.name,
     config: withoutEmpty(file.config),
     annotations: ownAnnotations(file.annotations),
     ...(file.syslog_url ? { syslog_url: file.syslog_url } : {}),
+    ...(secrets.length > 0 && { secrets }),
   };
 }
+
+/** What is built of a version, or would be. */
+export type Made = {
+  hash: string;
+  image: string | null;
+  cannotRun?: string | undefined;
+  tag?: string | undefined;
+  as?: boolean | undefined;
+  secrets?: readonly string[] | undefined;
+};
 
 /** What a version asks for, given its build's hash and image. */
 export function desiredVersion(
   folder: VersionFolder,
-  { hash, image, cannotRun }: { hash: string; image: string | null; cannotRun: string | undefined },
+  { hash, image, cannotRun, tag, as, secrets }: Made,
 ): DesiredVersion {
   const { func } = folder;
   const limits = (Object.keys(DEFAULT_LIMITS) as Limit[]).flatMap((name) =>
@@ -61,6 +80,9 @@ export function desiredVersion(
     hash,
     image,
     ...(cannotRun !== undefined && { cannotRun }),
+    ...(tag !== undefined && { tag }),
+    ...(as === true && { as }),
+    ...(secrets !== undefined && secrets.length > 0 && { secrets }),
     limits: Object.fromEntries(limits) as DesiredVersion['limits'],
     config: withoutEmpty(func.config),
     annotations: ownAnnotations(func.annotations),

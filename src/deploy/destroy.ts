@@ -1,11 +1,11 @@
 // destroy: the route away first, then drained, then the fns.
-import { FnmeshError } from '../errors.js';
 import { parallel } from '../process/parallel.js';
 import type { Reason } from '../router/router.js';
 import { observe } from '../fn/observe.js';
 import type { DestroyPlan, DoomedVersion } from './plan-destroy.js';
 import type { DeployPorts } from './ports.js';
 import { labelOf } from './result.js';
+import { unlessGone } from '../fn/unless-gone.js';
 
 export { planDestroy, type DestroyPlan, type DoomedVersion } from './plan-destroy.js';
 
@@ -49,8 +49,4 @@ export async function applyDestroy(
 /** Deleting an app deletes what is in it: it is only done when nothing came meanwhile. */
 async function isEmptyStill(app: string, { fn: server }: Pick<DeployPorts, 'fn'>): Promise<boolean> {
   return (await observe(server, app)).fns.length === 0;
-}
-
-function unlessGone(error: unknown): void {
-  if (!(error instanceof FnmeshError) || error.code !== 'not_found') throw error;
 }

@@ -56,6 +56,18 @@ function own<Value>(map: Readonly<Record<string, Value>>, key: string): Value | 
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
+/** What stands in place of a value that is not to be shown. */
+export const SECRET = '(secret)';
+
+/** The differences with the values of these config keys hidden. */
+export function withoutSecrets(changes: readonly FieldChange[], keys: readonly string[]): FieldChange[] {
+  const hidden = new Set(keys.map((key) => `config.${key}`));
+  const hide = (value: Json): Json => (value === null ? null : SECRET);
+  return changes.map((change) =>
+    hidden.has(change.field) ? { ...change, from: hide(change.from), to: hide(change.to) } : change,
+  );
+}
+
 /** True when a map has no keys. */
 export function isEmpty(map: object): boolean {
   return Object.keys(map).length === 0;

@@ -1,16 +1,16 @@
 // The embedded server as an image store: a build folder is registered as it lies, nothing is copied.
 import { isDeepStrictEqual } from 'node:util';
-import type { Build, Unrunnable } from '../build/build.js';
+import type { Build, BuildKind, Unrunnable } from '../build/build.js';
 import type { ControlClient } from '../control/client.js';
-import type { BuildRegistration, WarmResult } from '../control/protocol.js';
-import type { FnChange } from '../fn/model.js';
-import { localImage, type ImageOwner, type ImageStore } from './ports.js';
+import type { BuildRegistration } from '../control/protocol.js';
+import { localImage, type ImageOwner, type ImageStore, type Published, type Readiness } from './ports.js';
 
 /** Fn's longest start (5 s) and a slow machine's share, in milliseconds. */
 const WARM_TIMEOUT_MS = 60_000;
 
 /** Registers builds over the control socket. */
 export class EmbeddedImages implements ImageStore {
+  readonly builds: BuildKind = { kind: 'processes' };
   #registered: Promise<Map<string, BuildRegistration>> | undefined;
   #waiting: BuildRegistration[] = [];
   #sending: Promise<void> | undefined;
@@ -21,8 +21,13 @@ export class EmbeddedImages implements ImageStore {
     return owner.image ?? localImage(hash, owner);
   }
 
+  /** Never: what runs must lie on this machine, so that the build is always asked for. */
+  deployed(): null {
+    return null;
+  }
+
   /** @throws FnmeshError `unreachable` when the server does not answer. */
-  async publish(build: Build | Unrunnable, owner: ImageOwner): Promise<string> {
+  async publish(build: Build | Unrunnable, owner: ImageOwner): Promise<Published> {
     const image = this.imageOf(build.hash, owner);
     const registration: BuildRegistration =
       'cannotRun' in build
@@ -33,12 +38,7 @@ export class EmbeddedImages implements ImageStore {
       await this.#send(registration);
       registered.set(image, registration);
     }
-    return image;
-  }
-
-  warm(fnId: string, change?: FnChange): Promise<WarmResult> {
-    const body = change ? { fnId, change } : { fnId };
-    return this.control.call<'warm'>('POST /warm', {}, body, WARM_TIMEOUT_MS);
+    return { image };
   }
 
   async #read(): Promise<Map<string, BuildRegistration>> {
@@ -57,4 +57,13 @@ export class EmbeddedImages implements ImageStore {
     });
     return this.#sending;
   }
+}
+
+/** The embedded server starts a process of an fn, as it is or would be, before anything is changed. */
+export function embeddedReadiness(control: ControlClient): Readiness {
+  return {
+    when: 'before',
+    warm: (fnId, change) =>
+      control.call<'warm'>('POST /warm', {}, change ? { fnId, change } : { fnId }, WARM_TIMEOUT_MS),
+  };
 }

@@ -1,13 +1,15 @@
 // Desired against observed: what a deploy will do, as data. Pure.
 import type { AppChange, FnSpec } from '../fn/fn-server.js';
 import type { App, FnChange } from '../fn/model.js';
+import type { DeployStamp, KeptRelease, Release } from '../fn/releases.js';
+import { contentOf, levelling } from '../fn/releases.js';
 import type { BasisPoints } from '../routing/route.js';
 import type { DesiredApp, DesiredVersion, Limit } from './desired.js';
 import { DEFAULT_LIMITS } from './desired.js';
 import type { FieldChange } from './diff.js';
-import { diffAnnotations, diffMap, isEmpty } from './diff.js';
-import type { PutKeys } from '../fn/notes.js';
-import { putAnnotations, readPut, versionAnnotations } from '../fn/notes.js';
+import { diffAnnotations, diffMap, isEmpty, withoutSecrets } from './diff.js';
+import type { VersionNotes } from '../fn/notes.js';
+import { isReserved, putAnnotations, readPut, versionAnnotations } from '../fn/notes.js';
 import type { ObservedFn } from '../fn/observe.js';
 import type { TriggerPlan } from './plan-triggers.js';
 import { planTriggers } from './plan-triggers.js';
@@ -31,21 +33,27 @@ export type VersionPlan = {
   triggers: TriggerPlan[];
   /** What it serves now, in basis points: an update changes it in place. null: it is in no route. */
   share: BasisPoints | null;
+  /** The number of the release that it is now, 0 before it is made, and the one that it will be. */
+  release: { live: number; next: number };
+  /** Keys of config and annotations that others put and that stay: `config.KEY`. */
+  kept: string[];
   cannotRun?: string;
 };
 
 /** What happens to the app. */
 export function planApp(desired: DesiredApp, observed: App | null): AppPlan {
-  const { name } = desired;
+  const { name, secrets = [] } = desired;
   const notes = putAnnotations({
     config: Object.keys(desired.config),
     annotations: Object.keys(desired.annotations),
     limits: [],
+    secrets: [...secrets],
   });
   const put = readPut(observed?.annotations);
   const config = diffMap('config', observed?.config ?? {}, desired.config, put.config);
   const annotations = diffAnnotations(observed?.annotations ?? {}, desired.annotations, put.annotations);
-  const changes = [...config.changes, ...annotations.changes];
+  const hidden = [...secrets, ...(put.secrets ?? [])];
+  const changes = withoutSecrets([...config.changes, ...annotations.changes], hidden);
   const body: AppChange = {};
   if (desired.syslog_url !== undefined && desired.syslog_url !== observed?.syslog_url) {
     changes.push({ field: 'syslog_url', from: observed?.syslog_url ?? null, to: desired.syslog_url });
@@ -62,38 +70,93 @@ export function planApp(desired: DesiredApp, observed: App | null): AppPlan {
   return { name, action: observed === null ? 'create' : 'update', changes, body };
 }
 
-/** What happens to a version, given what the server has under its fn's name. */
+/**
+ * What happens to a version, given what the server has under its fn's name.
+ * @param kept The earlier releases of its fn that are kept.
+ * @param stamp Who deploys; it is noted with a change.
+ */
 export function planVersion(
   desired: DesiredVersion,
   observed: ObservedFn | undefined,
   share: BasisPoints | null,
+  kept: readonly KeptRelease[] = [],
+  stamp?: DeployStamp,
 ): VersionPlan {
-  const { function: fn, version, cannotRun } = desired;
-  const put: PutKeys = {
-    config: Object.keys(desired.config),
-    annotations: Object.keys(desired.annotations),
-    limits: Object.keys(desired.limits),
-  };
-  const notes = versionAnnotations({ ...desired, put });
+  const { function: fn, version, cannotRun, image, tag } = desired;
   const { changes, body } = fnChange(desired, observed);
+  const release = releaseNumbers(observed, kept, !isEmpty(body));
+  const noted = observed?.notes?.release;
+  const note: Release | undefined =
+    release.next === noted?.number ? noted : stamp && { ...stamp, number: release.next };
+  const notes = versionAnnotations({
+    ...desired,
+    put: {
+      config: Object.keys(desired.config),
+      annotations: Object.keys(desired.annotations),
+      limits: Object.keys(desired.limits),
+      secrets: [...(desired.secrets ?? [])],
+    },
+    image: tag === undefined ? previousImage(desired, observed) : { ref: image ?? '', tag },
+    release: note,
+  });
   // Without a trigger the notes have no other place; they go along with a real change.
   if (desired.triggers.length === 0 && (observed === undefined || changes.length > 0)) {
     body.annotations = { ...body.annotations, ...notes };
   }
   const triggers = planTriggers(desired, observed?.triggers ?? [], notes);
   const same = changes.length === 0 && triggers.every(({ action }) => action === 'unchanged');
+  const hidden = [...(desired.secrets ?? []), ...(observed?.notes?.put.secrets ?? [])];
   return {
     function: fn,
     version,
     fn: desired.fn,
     fnId: observed?.fn.id ?? null,
     action: observed === undefined ? 'create' : same ? 'unchanged' : 'update',
-    changes,
+    changes: withoutSecrets(changes, hidden),
     body,
     triggers,
     share,
+    release,
+    kept: observed === undefined ? [] : keptKeys(desired, observed),
     ...(cannotRun !== undefined && { cannotRun }),
   };
+}
+
+/**
+ * The number of the release that an fn is, and of the one it will be. A kept copy of the present number with another
+ * content shows that a deploy was broken off between the change and its note.
+ */
+export function releaseNumbers(
+  observed: ObservedFn | undefined,
+  kept: readonly KeptRelease[],
+  isChanged: boolean,
+): VersionPlan['release'] {
+  if (observed === undefined) return { live: 0, next: 1 };
+  const newest = Math.max(0, ...kept.map(({ number }) => number));
+  const noted = observed.notes?.release?.number;
+  const copy = kept.find(({ number }) => number === noted);
+  const content = contentOf(observed.fn);
+  const unnoted = copy !== undefined && !isEmpty(levelling(contentOf(copy.fn), content));
+  const live = noted === undefined || unnoted ? newest + 1 : noted;
+  return { live, next: isChanged ? Math.max(live, newest) + 1 : live };
+}
+
+/** Without a new tag the image is as it was; so is what was noted of it. */
+function previousImage(desired: DesiredVersion, observed: ObservedFn | undefined): VersionNotes['image'] {
+  const image = observed?.notes?.image;
+  return image?.ref === desired.image ? image : undefined;
+}
+
+/** What stays although the folder does not name it, since fnmesh did not put it. */
+function keptKeys(desired: DesiredVersion, { fn, notes }: ObservedFn): string[] {
+  const left = (name: string, there: object, wanted: object, put: readonly string[] = []): string[] =>
+    Object.keys(there)
+      .filter((key) => !Object.hasOwn(wanted, key) && !put.includes(key) && !isReserved(key))
+      .map((key) => `${name}.${key}`);
+  return [
+    ...left('config', fn.config, desired.config, notes?.put.config),
+    ...left('annotations', fn.annotations ?? {}, desired.annotations, notes?.put.annotations),
+  ];
 }
 
 /** What creates the fn of a plan. */

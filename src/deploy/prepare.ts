@@ -1,43 +1,99 @@
 // What is wanted, built and published: everything that can fail before the Fn server is touched.
+import { createHash } from 'node:crypto';
 import type { BuildOutcome } from '../build/builds.js';
 import { Builds } from '../build/builds.js';
 import { FnmeshError } from '../errors.js';
 import type { VersionFolder } from '../project/project.js';
 import type { RouteTable } from '../router/router.js';
 import type { BasisPoints } from '../routing/route.js';
-import type { DesiredVersion } from './desired.js';
+import type { DesiredVersion, Made } from './desired.js';
 import { desiredVersion, fnName, storedImage } from './desired.js';
 import type { Observed } from '../fn/observe.js';
-import type { DeployPorts, ImageOwner } from './ports.js';
+import type { DeployPorts, ImageOwner, ImageStore } from './ports.js';
 import type { DeployRequest, VersionRow } from './result.js';
 import { labelOf, rowError } from './result.js';
 
 /** A version's row, and what it wants; null when it cannot be deployed, as the row's error says. */
 export type Prepared = { row: VersionRow; desired: DesiredVersion | null };
 
-/** Builds and publishes all versions. */
+/** Builds and publishes all versions; what the server has of the same build already is neither built nor published. */
 export async function prepare(
   request: DeployRequest,
   before: Observed,
   table: RouteTable,
   { images, emit }: Pick<DeployPorts, 'images' | 'emit'>,
 ): Promise<Prepared[]> {
-  const { buildsDir, force, jobs } = request;
-  const outcomes = await new Builds({ buildsDir, force, emit }, jobs).all(request.versions);
+  if (request.image !== undefined) return given(request, request.image, before, table);
+  const { buildsDir, force, jobs, versions } = request;
+  const builds = new Builds({ buildsDir, force, emit, for: images.builds }, jobs);
+  const there = force
+    ? new Map<VersionFolder, Prepared>()
+    : await deployed(builds, request, before, table, images);
+  const outcomes = await builds.all(versions.filter((version) => !there.has(version)));
   // All at once: a store bounds and bundles as suits it.
-  const work = outcomes.map(async (outcome): Promise<Prepared> => {
-    const row = emptyRow(outcome.version, table);
+  const work = outcomes.map(async (outcome): Promise<[VersionFolder, Prepared]> => {
+    const { version } = outcome;
+    const row = rowOf(version, table);
     try {
-      checkSources(outcome.version, request, before);
+      checkSources(version, request, before);
       const build = resultOf(outcome, row);
       const { hash, cannotRun } = { cannotRun: undefined, ...build };
-      const image = await images.publish(build, ownerOf(request, outcome.version, cannotRun));
-      return { row, desired: desiredVersion(outcome.version, { hash, image, cannotRun }) };
+      const { image, tag, pushed } = await images.publish(build, ownerOf(request, version, cannotRun));
+      if (tag !== undefined) row.tag = tag;
+      if (pushed !== undefined) row.pushed = pushed;
+      return [version, { row, desired: wanted(request, version, { hash, image, cannotRun, tag }) }];
+    } catch (error) {
+      return [version, { row: failed(row, error), desired: null }];
+    }
+  });
+  const made = new Map([...there, ...(await Promise.all(work))]);
+  return versions.map((version) => made.get(version) as Prepared);
+}
+
+/** The versions that the server runs as they would be built. */
+async function deployed(
+  builds: Builds,
+  request: DeployRequest,
+  before: Observed,
+  table: RouteTable,
+  images: ImageStore,
+): Promise<Map<VersionFolder, Prepared>> {
+  const found = new Map<VersionFolder, Prepared>();
+  if (images.builds.kind === 'processes') return found;
+  for (const plan of await builds.plan(request.versions)) {
+    if ('error' in plan) continue;
+    const { version, hash } = plan;
+    const there = before.fns.find(({ fn }) => fn.name === fnName(version.func));
+    const image = images.deployed(hash, ownerOf(request, version), there);
+    if (image === null) continue;
+    const row: VersionRow = { ...rowOf(version, table), build: 'unchanged' };
+    try {
+      checkSources(version, request, before);
+      found.set(version, { row, desired: wanted(request, version, { hash, image }) });
+    } catch (error) {
+      found.set(version, { row: failed(row, error), desired: null });
+    }
+  }
+  return found;
+}
+
+/** The one version whose image exists. */
+function given(request: DeployRequest, image: string, before: Observed, table: RouteTable): Prepared[] {
+  const hash = createHash('sha256').update(image).digest('hex');
+  return request.versions.map((version) => {
+    const row: VersionRow = { ...rowOf(version, table), build: 'given' };
+    try {
+      checkSources(version, request, before);
+      return { row, desired: wanted(request, version, { hash, image }) };
     } catch (error) {
       return { row: failed(row, error), desired: null };
     }
   });
-  return Promise.all(work);
+}
+
+function wanted(request: DeployRequest, version: VersionFolder, made: Made): DesiredVersion {
+  const secrets = request.secrets?.versions[labelOf(version)];
+  return desiredVersion(version, { ...made, as: request.as, secrets });
 }
 
 /** What building and publishing would give; nothing is written. */
@@ -47,18 +103,23 @@ export async function foresee(
   table: RouteTable,
   { images, emit }: Pick<DeployPorts, 'images' | 'emit'>,
 ): Promise<Prepared[]> {
+  if (request.image !== undefined) return given(request, request.image, before, table);
   const { buildsDir, force } = request;
-  const plans = await new Builds({ buildsDir, force, emit }).plan(request.versions);
+  const builds = new Builds({ buildsDir, force, emit, for: images.builds });
+  const plans = await builds.plan(request.versions);
   return plans.map((plan): Prepared => {
     const { version } = plan;
-    const row = emptyRow(version, table);
+    const row = rowOf(version, table);
     try {
       checkSources(version, request, before);
       if ('error' in plan) throw plan.error;
       const { hash, ready, cannotRun } = plan;
-      row.build = cannotRun !== undefined ? 'cannot run' : ready ? 'unchanged' : 'to build';
-      const image = images.imageOf(hash, ownerOf(request, version, cannotRun));
-      return { row, desired: desiredVersion(version, { hash, image, cannotRun }) };
+      const owner = ownerOf(request, version, cannotRun);
+      const there = before.fns.find(({ fn }) => fn.name === owner.fn);
+      const live = force ? null : images.deployed(hash, owner, there);
+      row.build = cannotRun !== undefined ? 'cannot run' : ready || live !== null ? 'unchanged' : 'to build';
+      const image = live ?? images.imageOf(hash, owner);
+      return { row, desired: wanted(request, version, { hash, image, cannotRun }) };
     } catch (error) {
       return { row: failed(row, error), desired: null };
     }
@@ -70,11 +131,13 @@ export function failed(row: VersionRow, error: unknown): VersionRow {
   return Object.assign(row, { deploy: 'failed', error: rowError(error) });
 }
 
-function emptyRow(folder: VersionFolder, table: RouteTable): VersionRow {
-  const { function: name, version } = folder;
+/** The row of a version of which nothing was done yet. */
+export function emptyRow(
+  { function: name, version, fn }: { function: string; version: string; fn: string },
+  table: RouteTable,
+): VersionRow {
   const route = table.routes.find((routed) => routed.route.function === name)?.route;
   const share: BasisPoints | null = route?.split[version] ?? null;
-  const fn = fnName(folder.func);
   return {
     function: name,
     version,
@@ -83,9 +146,16 @@ function emptyRow(folder: VersionFolder, table: RouteTable): VersionRow {
     deploy: 'failed',
     changes: [],
     share,
+    image: null,
+    release: null,
+    kept: [],
     address: null,
     ms: 0,
   };
+}
+
+function rowOf(folder: VersionFolder, table: RouteTable): VersionRow {
+  return emptyRow({ ...folder, fn: fnName(folder.func) }, table);
 }
 
 function resultOf(
@@ -100,7 +170,8 @@ function resultOf(
 }
 
 function ownerOf({ project }: DeployRequest, { func }: VersionFolder, cannotRun?: string): ImageOwner {
-  const owner = { app: project.app.name, fn: fnName(func) };
+  const { name, version } = func;
+  const owner = { app: project.app.name, fn: fnName(func), name, version };
   return cannotRun === undefined ? owner : { ...owner, image: storedImage(func) };
 }
 

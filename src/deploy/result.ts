@@ -1,6 +1,7 @@
 // What a deploy is asked for, what it will do and what it did. Plain JSON.
 import type { ErrorCode } from '../errors.js';
 import { FnmeshError, messageOf } from '../errors.js';
+import type { Release } from '../fn/releases.js';
 import type { Project, VersionFolder } from '../project/project.js';
 import { formatPercent, formatWeight } from '../routing/weights.js';
 import type { BasisPoints } from '../routing/route.js';
@@ -25,6 +26,18 @@ export type DeployRequest = {
   message?: string;
   /** How many builds run at a time; default: one per core. */
   jobs?: number;
+  /** An image that exists, for the one version that is deployed: nothing is built. */
+  image?: string;
+  /** True when the one version is made from a folder that is not its own. */
+  as?: boolean;
+  /** Changes a version that shares traffic with others, on a server that is not the embedded one. */
+  inPlace?: boolean;
+  /** The commit that the app's folder is at. */
+  commit?: Release['commit'];
+  /** Whether our commit is older than the one that is live; undefined: it does not matter. */
+  isOlder?: ((live: { sha: string; at: string }) => Promise<boolean>) | undefined;
+  /** Keys of config whose values came from the environment; those of versions by `function/version`. */
+  secrets?: { app: readonly string[]; versions: Readonly<Record<string, readonly string[]>> };
 };
 
 /** Why a version was not deployed. `output` is what its build or its process wrote. */
@@ -35,11 +48,21 @@ export type VersionRow = {
   function: string;
   version: string;
   fn: string;
-  build: 'built' | 'unchanged' | 'failed' | 'cannot run' | 'to build';
+  build: 'built' | 'unchanged' | 'given' | 'failed' | 'cannot run' | 'to build';
   deploy: 'created' | 'updated' | 'unchanged' | 'failed' | 'to create' | 'to update';
   changes: FieldChange[];
   /** What it served before, in basis points: with weight, it is changed in place. null: it was in no route. */
   share: BasisPoints | null;
+  /** The image that it runs, or would; null: not known yet. */
+  image: string | null;
+  /** The tag under which the image was pushed. */
+  tag?: string;
+  /** What had to be sent for the image, in bytes. */
+  pushed?: number;
+  /** The number of its release afterwards; null: it has none. */
+  release: number | null;
+  /** What others put and what stays: `config.KEY`. */
+  kept: string[];
   /** The URL of its first trigger; null without one. */
   address: string | null;
   /** Wall time in milliseconds, of build and deploy together. */
@@ -53,12 +76,18 @@ export type Hint = { why: string; command: string };
 
 /** The outcome of a deploy, or of its --dry-run. */
 export type DeployResult = {
-  app: Pick<AppPlan, 'name' | 'changes'> & { action: Action };
+  app: Pick<AppPlan, 'name' | 'changes'> & {
+    action: Action;
+    /** Versions that a change of the app's config or syslog_url reaches, with their shares in basis points. */
+    touches: { version: string; share: BasisPoints | null }[];
+  };
   /** The Fn server's URL; null: it is not running yet. */
   server: string | null;
   /** In the order asked for. */
   versions: VersionRow[];
   functions: WiredFunction[];
+  /** Versions on the server of which the folder is gone. */
+  orphans: { function: string; version: string; share: BasisPoints | null }[];
   next: Hint[];
   /** How many versions failed. */
   failed: number;

@@ -9,7 +9,7 @@ import { observed } from '../fn/observe.js';
 export function afterwards(before: Observed, desired: readonly DesiredVersion[]): Observed {
   const names = new Set(desired.map(({ fn }) => fn));
   const kept = before.fns.filter(({ fn }) => !names.has(fn.name));
-  return { app: before.app, fns: [...kept, ...desired.map(asObserved)] };
+  return { app: before.app, fns: [...kept, ...desired.map(asObserved)], releases: before.releases };
 }
 
 function asObserved(version: DesiredVersion): ObservedFn {
@@ -27,8 +27,9 @@ function asObserved(version: DesiredVersion): ObservedFn {
   };
   const put = { config: [], annotations: [], limits: [] };
   const [first] = version.triggers;
-  if (first === undefined) return { fn, triggers: [], notes: { ...version, put } };
-  const annotations = versionAnnotations({ ...version, put });
+  const notes = { ...version, put, image: undefined };
+  if (first === undefined) return { fn, triggers: [], notes };
+  const annotations = versionAnnotations(notes);
   const trigger: Trigger = { ...stamps, ...first, id: '', app_id: '', fn_id: '', type: 'http', annotations };
   return observed(fn, [trigger]);
 }

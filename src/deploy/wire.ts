@@ -2,12 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { FnmeshError } from '../errors.js';
 import { firstTrigger } from '../fn/first-trigger.js';
+import type { Trigger } from '../fn/model.js';
 import type { Reason, RouteChange, Router, RouteTable } from '../router/router.js';
 import { hostOf, pathOf } from '../routing/match.js';
 import type { AppName, Destination, Route, Split } from '../routing/route.js';
 import { WHOLE } from '../routing/route.js';
 import { compareVersions, versionsOf } from '../routing/versions.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
+import type { Locate } from './ports.js';
 
 /** One function as it is routed. */
 export type WiredFunction = {
@@ -30,16 +32,15 @@ export type WirePlan = { app: AppName; functions: WiredFunction[]; changes: Rout
 
 /**
  * The routes that the functions on the server need.
+ * @param locate Where routers reach a trigger.
  * @param only Names of functions; default: all that are on the server or routed.
- * @param changed Names of functions of which a serving version was changed in place: their routes are written as they
- *   are, so that it stands in the history.
  */
 export function planWire(
   app: AppName,
   observed: Observed,
   table: RouteTable,
+  locate: Locate,
   only?: readonly string[],
-  changed: readonly string[] = [],
 ): WirePlan {
   const versions = new Map<string, Map<string, ObservedFn>>();
   for (const fn of observed.fns) {
@@ -57,10 +58,11 @@ export function planWire(
       app,
       name,
       versions.get(name) ?? new Map<string, ObservedFn>(),
+      locate,
       there?.route,
     );
     plan.functions.push(wired);
-    if (route === null || (isDeepStrictEqual(route, there?.route) && !changed.includes(name))) continue;
+    if (route === null || isDeepStrictEqual(route, there?.route)) continue;
     plan.changes.push({ kind: 'put', route, ifRevision: there?.revision ?? null });
   }
   return plan;
@@ -75,11 +77,11 @@ export async function wire(
   observed: Observed,
   router: Router,
   reason: Reason,
+  locate: Locate,
   only?: readonly string[],
-  changed?: readonly string[],
 ): Promise<WirePlan> {
   for (let attempt = 1; ; attempt++) {
-    const plan = planWire(app, observed, await router.read(app), only, changed);
+    const plan = planWire(app, observed, await router.read(app), locate, only);
     if (plan.changes.length === 0) return plan;
     try {
       await router.write(plan.changes, reason);
@@ -96,6 +98,7 @@ function wireOne(
   app: AppName,
   name: string,
   versions: ReadonlyMap<string, ObservedFn>,
+  locate: Locate,
   before?: Route,
 ): Wired {
   const unrouted: WiredFunction['unrouted'] = [];
@@ -104,8 +107,8 @@ function wireOne(
   for (const [version, { fn, triggers, notes }] of versions) {
     const trigger = firstTrigger(triggers);
     if (trigger === undefined) unrouted.push({ version, why: 'it has no http trigger' });
-    else destinations[version] = { fn: fn.name, source: trigger.source };
-    if (trigger !== undefined && notes?.cannotRun === undefined) runnable.push(version);
+    else destinations[version] = destination(app, fn.name, trigger, locate);
+    if (trigger !== undefined && !notes?.unready && notes?.cannotRun === undefined) runnable.push(version);
   }
   const [lowest] = runnable.sort(compareVersions);
   const split: Record<string, number> = {};
@@ -141,4 +144,10 @@ function wireOne(
     unrouted: unrouted.sort((a, b) => compareVersions(a.version, b.version)),
   };
   return { wired, route };
+}
+
+function destination(app: AppName, fn: string, trigger: Trigger, locate: Locate): Destination {
+  const endpoint = locate(app, trigger);
+  const { source } = trigger;
+  return endpoint === undefined ? { fn, source } : { fn, source, endpoint };
 }

@@ -70,3 +70,7 @@ export const NOTE_FUNCTION = 'fnmesh/function';
 export const NOTE_VERSION = 'fnmesh/version';
 /** See NOTE_FUNCTION. Only the first of a version's triggers has it. */
 export const NOTE_BUILD = 'fnmesh/build';
+/** What a version noted of the deploy that made it, see releases.ts. */
+export const NOTE_RELEASE = 'fnmesh/release';
+/** The image that was deployed, with its tag; only where images are pushed. */
+export const NOTE_IMAGE = 'fnmesh/image';

@@ -2,14 +2,18 @@
 // annotations of a fn or app change, but not when a trigger's do (fnproject/fn 0.3.753, api/agent/slots.go).
 import { firstTrigger } from './first-trigger.js';
 import type { Annotations, Fn, Json, Trigger } from './model.js';
-import { NOTE_BUILD, NOTE_FUNCTION, NOTE_VERSION } from './model.js';
+import { NOTE_BUILD, NOTE_FUNCTION, NOTE_IMAGE, NOTE_VERSION } from './model.js';
+import { readRelease, releaseAnnotation, type Release } from './releases.js';
 
 const PREFIX = 'fnmesh/';
 // Fn takes 512 bytes a value.
 const VALUE_BYTES = 480;
 
-/** Which keys fnmesh put: what it put it may remove, what others put stays. */
-export type PutKeys = { config: string[]; annotations: string[]; limits: string[] };
+/**
+ * Which keys fnmesh put: what it put it may remove, what others put stays. `secrets`: keys of config whose values came
+ * from the environment, and are shown nowhere.
+ */
+export type PutKeys = { config: string[]; annotations: string[]; limits: string[]; secrets?: string[] };
 
 /** What fnmesh noted of a version. */
 export type VersionNotes = {
@@ -19,6 +23,14 @@ export type VersionNotes = {
   hash: string;
   /** Why it cannot run on the embedded server. */
   cannotRun?: string;
+  /** True for a version that `deploy --as` made, which has no folder of its own. */
+  as?: true;
+  /** True after a deploy that did not see it answer: it gets no traffic by itself. */
+  unready?: true;
+  /** The image as it was put, and the tag under which it was pushed. */
+  image?: { ref: string; tag?: string } | undefined;
+  /** Which release it is, and whose. */
+  release?: Release | undefined;
   put: PutKeys;
 };
 
@@ -39,15 +51,24 @@ export function readPut(annotations: Annotations = {}): PutKeys {
     Object.entries(annotations).flatMap(([key, value]) =>
       key === PREFIX + kind || new RegExp(`^${PREFIX}${kind}-\\d+$`).test(key) ? texts(value) : [],
     );
-  return { config: all('config'), annotations: all('annotations'), limits: all('limits') };
+  const secrets = all('secrets');
+  const put = { config: all('config'), annotations: all('annotations'), limits: all('limits') };
+  return secrets.length === 0 ? put : { ...put, secrets };
 }
 
 /** All notes of a version, for its first trigger. */
 export function versionAnnotations(notes: VersionNotes): Annotations {
-  const { hash, cannotRun } = notes;
+  const { hash, cannotRun, as, unready, image, release } = notes;
   return {
     ...memberAnnotations(notes),
-    [NOTE_BUILD]: cannotRun === undefined ? { hash } : { hash, cannotRun: cannotRun.slice(0, 300) },
+    [NOTE_BUILD]: {
+      hash,
+      ...(cannotRun !== undefined && { cannotRun: cannotRun.slice(0, 300) }),
+      ...(as && { as }),
+      ...(unready && { unready }),
+    },
+    ...(image && { [NOTE_IMAGE]: size(image) <= VALUE_BYTES ? image : { ref: image.ref } }),
+    ...(release && releaseAnnotation(release)),
     ...putAnnotations(notes.put),
   };
 }
@@ -68,9 +89,20 @@ export function readNotes(fn: Fn, triggers: readonly Trigger[]): VersionNotes | 
   const annotations = firstTrigger(triggers)?.annotations ?? fn.annotations ?? {};
   const { [NOTE_FUNCTION]: name, [NOTE_VERSION]: version, [NOTE_BUILD]: build } = annotations;
   if (typeof name !== 'string' || typeof version !== 'string') return null;
-  const { hash = '', cannotRun } = (build ?? {}) as { hash?: string; cannotRun?: string };
-  const put = readPut(annotations);
-  return { function: name, version, hash, ...(cannotRun !== undefined && { cannotRun }), put };
+  const { hash = '', cannotRun, as, unready } = (build ?? {}) as Partial<VersionNotes>;
+  const image = annotations[NOTE_IMAGE] as VersionNotes['image'];
+  const release = readRelease(annotations);
+  return {
+    function: name,
+    version,
+    hash,
+    ...(cannotRun !== undefined && { cannotRun }),
+    ...(as && { as }),
+    ...(unready && { unready }),
+    ...(image && { image }),
+    ...(release && { release }),
+    put: readPut(annotations),
+  };
 }
 
 /** Whether a key of annotations is fnmesh's or the server's own, so that no file of the user's decides on it. */

@@ -22,6 +22,7 @@ export type MemoryImages = ImageStore & {
   warmed: { fnId: string; change?: FnChange }[];
   /** Answers of `warm`; default: ready. */
   answer: (fnId: string, change?: FnChange) => WarmResult;
+  warm: (fnId: string, change?: FnChange) => Promise<WarmResult>;
 };
 
 /** A store that takes anything and starts nothing. */
@@ -30,11 +31,13 @@ function memoryImages(): MemoryImages {
     published: new Set(),
     warmed: [],
     answer: () => ({ ready: true }),
+    builds: { kind: 'processes' },
+    deployed: () => null,
     imageOf: (hash, owner) => owner.image ?? localImage(hash, owner),
     publish(build, owner) {
       const image = owner.image ?? localImage(build.hash, owner);
       this.published.add(image);
-      return Promise.resolve(image);
+      return Promise.resolve({ image });
     },
     warm(fnId, change) {
       this.warmed.push(change === undefined ? { fnId } : { fnId, change });
@@ -65,7 +68,14 @@ export async function stage() {
   const images = memoryImages();
   const router = memoryRouter();
   const events: FnmeshEvent[] = [];
-  const ports: DeployPorts = { fn: server, images, router, emit: (event) => events.push(event) };
+  const ports: DeployPorts = {
+    fn: server,
+    images,
+    readiness: { when: 'before', warm: (fnId, change) => images.warm(fnId, change) },
+    locate: () => undefined,
+    router,
+    emit: (event) => events.push(event),
+  };
   onTestFinished(api.close);
   return { api, ports, images, router, writes, events, server };
 }

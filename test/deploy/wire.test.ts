@@ -9,6 +9,9 @@ import type { RouteTable } from '../../src/router/router.js';
 import type { Route, Split } from '../../src/routing/route.js';
 import { memoryRouter } from '../helpers/memory-router.js';
 
+/** Of the embedded server's triggers routes need no address. */
+const embedded = () => undefined;
+
 const STAMPS = { created_at: '', updated_at: '' };
 
 /** Versions as `function/version`, with a `!` for what cannot run and a `-` for what has no trigger. */
@@ -31,7 +34,7 @@ function server(...labels: string[]): Observed {
     };
     return observed(fn, [{ ...trigger, type: 'http' }]);
   });
-  return { app: null, fns };
+  return { app: null, fns, releases: [] };
 }
 
 function table(routes: Record<string, Split>): RouteTable {
@@ -73,7 +76,7 @@ describe('the routes of what is on the server', () => {
     ['all as it should be: no write', ['cart/v1', 'cart/v2'], { cart: { v1: 1, v2: 9_999 } }, {}],
     ['several functions', ['cart/v1', 'price/v1'], { cart: { v1: 10_000 } }, { price: { v1: 10_000 } }],
   ])('%s', (_, there, before, written) => {
-    const { changes } = planWire('shop', server(...there), table(before));
+    const { changes } = planWire('shop', server(...there), table(before), embedded);
     const splits = changes.map((change) =>
       change.kind === 'put' ? [change.route.function, change.route.split] : [],
     );
@@ -85,6 +88,7 @@ describe('the routes of what is on the server', () => {
       'shop',
       server('shop/v1', 'cart/v1', 'cart/v2', 'price/v1'),
       table({ cart: { v1: 10_000 } }),
+      embedded,
     );
     expect(plan.functions.map(({ function: name, host, path }) => [name, host, path])).toEqual([
       ['cart', 'my.host', '/own'],
@@ -95,7 +99,12 @@ describe('the routes of what is on the server', () => {
   });
 
   test('says what is missing and what cannot be routed', () => {
-    const [cart] = planWire('shop', server('cart/v2', 'cart/v3-'), table({ cart: { v1: 10_000 } })).functions;
+    const [cart] = planWire(
+      'shop',
+      server('cart/v2', 'cart/v3-'),
+      table({ cart: { v1: 10_000 } }),
+      embedded,
+    ).functions;
     expect(cart).toMatchObject({
       added: ['v2'],
       missing: ['v1'],
@@ -110,17 +119,28 @@ describe('the routes of what is on the server', () => {
     const rules: Route['rules'] = [{ when: { header: 'x', equals: 'y' }, version: 'v1' }];
     const [routed] = before.routes;
     const old = { ...routed!.route, rules, destinations: { v1: { fn: 'cart-v1', source: '/old' } } };
-    const { changes } = planWire('shop', server('cart/v1'), {
-      app: 'shop',
-      routes: [{ revision: 7, route: old }],
-    });
+    const there = { app: 'shop', routes: [{ revision: 7, route: old }] };
+    const { changes } = planWire('shop', server('cart/v1'), there, embedded);
     expect(changes).toMatchObject([
       { route: { rules, destinations: { v1: { source: '/cart/v1' } }, split: { v1: 10_000 } } },
     ]);
   });
 
+  test('a destination on another Fn server says where; when it moves, the route is written', () => {
+    const at = (base: string) => (app: string, trigger: { source: string }) =>
+      `${base}/t/${app}${trigger.source}`;
+    const first = planWire('shop', server('cart/v1'), table({}), at('http://fn:8080')).changes[0];
+    const route = first?.kind === 'put' ? first.route : undefined;
+    expect(route?.destinations).toEqual({
+      v1: { fn: 'cart-v1', source: '/cart/v1', endpoint: 'http://fn:8080/t/shop/cart/v1' },
+    });
+    const there = { app: 'shop', routes: [{ revision: 1, route: route! }] };
+    expect(planWire('shop', server('cart/v1'), there, at('http://fn:8080')).changes).toEqual([]);
+    expect(planWire('shop', server('cart/v1'), there, at('http://new:8080')).changes).toHaveLength(1);
+  });
+
   test('only the functions asked for', () => {
-    const plan = planWire('shop', server('cart/v1', 'price/v1'), table({}), ['price']);
+    const plan = planWire('shop', server('cart/v1', 'price/v1'), table({}), embedded, ['price']);
     expect(plan.functions.map(({ function: name }) => name)).toEqual(['price']);
   });
 });
@@ -139,9 +159,9 @@ test('a route that somebody writes meanwhile is read again, and kept', async () 
     }
     return write(changes, why);
   };
-  const plan = await wire('shop', server('cart/v1', 'cart/v2', 'cart/v3'), router, reason);
+  const plan = await wire('shop', server('cart/v1', 'cart/v2', 'cart/v3'), router, reason, embedded);
   expect(plan.functions[0]?.before).toEqual({ v1: 4_000, v2: 6_000 });
   expect((await router.read('shop')).routes[0]?.route.split).toEqual({ v1: 4_000, v2: 6_000, v3: 0 });
   router.write = () => Promise.reject(new FnmeshError('conflict', 'always'));
-  await expect(wire('shop', server('new/v1'), router, reason)).rejects.toThrow('always');
+  await expect(wire('shop', server('new/v1'), router, reason, embedded)).rejects.toThrow('always');
 });

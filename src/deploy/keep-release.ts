@@ -1,0 +1,45 @@
+// What an fn is before it is changed stays on its server, so that the change can be undone from anywhere.
+import type { FnServer } from '../fn/fn-server.js';
+import type { Annotations, Fn } from '../fn/model.js';
+import { NOTE_RELEASE } from '../fn/model.js';
+import { versionAnnotations } from '../fn/notes.js';
+import type { ObservedFn } from '../fn/observe.js';
+import type { KeptRelease } from '../fn/releases.js';
+import { contentOf, KEPT_RELEASES, levelling, releaseName } from '../fn/releases.js';
+import { isEmpty } from './diff.js';
+import { unlessGone } from '../fn/unless-gone.js';
+
+/**
+ * Keeps the fn as it is as release `number`, and removes the oldest of those that are more than three.
+ * @param kept The releases of the fn that are kept already.
+ * @throws FnmeshError as FnServer does.
+ */
+export async function keepRelease(
+  live: ObservedFn,
+  number: number,
+  kept: readonly KeptRelease[],
+  server: FnServer,
+): Promise<KeptRelease> {
+  const { fn, notes } = live;
+  const content = contentOf(fn);
+  const same = kept.find((release) => release.number === number);
+  if (same !== undefined) {
+    if (isEmpty(levelling(contentOf(same.fn), content))) return same;
+    // Left by a deploy that was broken off; what is live counts.
+    await server.deleteFn(same.fn.id).catch(unlessGone);
+  }
+  const annotations = { ...content.annotations, ...releaseNotes(live, number) };
+  const spec = { ...content, annotations, app_id: fn.app_id, name: releaseName(fn.name, number) };
+  const copy = await server.createFn(spec);
+  const older = kept.filter((release) => release !== same).sort((a, b) => b.number - a.number);
+  for (const release of older.slice(KEPT_RELEASES - 1))
+    await server.deleteFn(release.fn.id).catch(unlessGone);
+  return { fn: copy, of: fn.name, number, release: notes?.release ?? null };
+}
+
+/** The notes of a copy stand in itself, since it has no trigger. */
+function releaseNotes({ fn, notes }: { fn: Fn; notes: ObservedFn['notes'] }, number: number): Annotations {
+  if (notes?.release) return versionAnnotations({ ...notes, release: { ...notes.release, number } });
+  const unknown = { number, deploy: '', at: fn.updated_at, by: 'unknown' };
+  return { ...(notes && versionAnnotations(notes)), [NOTE_RELEASE]: unknown };
+}

@@ -1,0 +1,133 @@
+// One deploy at a time changes an app: who does holds an fn of a name of its own, which the server lets only one make.
+// Fn has no other means to write only if nobody else did.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FnmeshError } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { FnServer } from '../fn/fn-server.js';
+import type { App, Fn } from '../fn/model.js';
+import { LOCK_NAME } from '../fn/releases.js';
+import { unlessGone } from '../fn/unless-gone.js';
+
+const NOTE_LOCK = 'fnmesh/lock';
+const RENEW_MS = 10_000;
+/** A holder that has not renewed for so long is gone. Measured by the waiting side's own clock. */
+const LEASE_MS = 35_000;
+const POLL_MS = 500;
+/** The longest that a deploy waits for others, in milliseconds. */
+const WAIT_MS = 600_000;
+
+type Holder = { id: string; by: string; host: string; pid: number; at: string; turn: number };
+
+/**
+ * Runs `work` while nobody else's deploy changes the app; waits for those before. `work` gets a function that throws
+ * once the lock was lost, as after a long sleep of the machine.
+ * @param by Who, for those who wait.
+ * @throws FnmeshError `conflict` when others hold it for ten minutes; whatever `work` throws.
+ */
+export async function withDeployLock<T>(
+  app: App,
+  server: FnServer,
+  by: string,
+  emit: Emit,
+  work: (assertHeld: () => void) => Promise<T>,
+): Promise<T> {
+  const holder: Holder = {
+    id: randomUUID().slice(0, 8),
+    by: by.slice(0, 120),
+    host: hostname().slice(0, 120),
+    pid: process.pid,
+    at: new Date().toISOString(),
+    turn: 0,
+  };
+  const { id } = await acquire(app, server, holder, emit);
+  let lost = false;
+  const renew = setInterval(() => {
+    holder.turn += 1;
+    server.updateFn(id, { annotations: { [NOTE_LOCK]: { ...holder } } }).catch((error: unknown) => {
+      if (error instanceof FnmeshError && error.code === 'not_found') lost = true;
+    });
+  }, RENEW_MS);
+  renew.unref();
+  try {
+    return await work(() => {
+      if (!lost) return;
+      throw new FnmeshError('conflict', `another deploy took over app ${app.name} meanwhile`, {
+        try: 'fnmesh deploy --all --dry-run',
+      });
+    });
+  } finally {
+    clearInterval(renew);
+    await server.deleteFn(id).catch((error: unknown) => {
+      // Others wait until the lease ends, and the work is done all the same.
+      if (error instanceof FnmeshError) return;
+      throw error;
+    });
+  }
+}
+
+async function acquire(app: App, server: FnServer, holder: Holder, emit: Emit): Promise<Fn> {
+  const started = performance.now();
+  let seen = { mark: '', since: started };
+  for (;;) {
+    const made = await create(app, server, holder);
+    if (made !== undefined) return made;
+    const there = await server.fn(app.id, LOCK_NAME);
+    if (there === undefined) continue;
+    const other = holderOf(there);
+    const mark = `${there.id} ${other?.turn ?? 0}`;
+    const now = performance.now();
+    if (mark !== seen.mark) {
+      if (!seen.mark.startsWith(there.id) && other !== undefined && !isGone(other)) {
+        emit({
+          type: 'note',
+          text: `waiting for the deploy of ${other.by} to app ${app.name}, since ${other.at}`,
+        });
+      }
+      seen = { mark, since: now };
+    }
+    if (isGone(other) || now - seen.since > LEASE_MS) {
+      await server.deleteFn(there.id).catch(unlessGone);
+      continue;
+    }
+    if (now - started > WAIT_MS) {
+      throw new FnmeshError(
+        'conflict',
+        `${other?.by ?? 'somebody'} has been deploying to ${app.name} for ten minutes`,
+        {
+          try: `fn delete function ${app.name} ${LOCK_NAME} (if no deploy runs any more)`,
+        },
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function create(app: App, server: FnServer, holder: Holder): Promise<Fn | undefined> {
+  try {
+    const annotations = { [NOTE_LOCK]: { ...holder } };
+    const image = 'fnmesh.local/lock:1';
+    const made = await server.createFn({ app_id: app.id, name: LOCK_NAME, image, annotations });
+    // After a lost answer the client looks the fn up, which may be somebody else's.
+    return holderOf(made)?.id === holder.id ? made : undefined;
+  } catch (error) {
+    if (error instanceof FnmeshError && error.code === 'conflict') return undefined;
+    throw error;
+  }
+}
+
+function holderOf({ annotations }: Fn): Holder | undefined {
+  return annotations?.[NOTE_LOCK] as Holder | undefined;
+}
+
+/** Whether the holder was a process of this machine that has ended. */
+function isGone(holder: Holder | undefined): boolean {
+  if (holder?.host !== hostname().slice(0, 120)) return false;
+  try {
+    process.kill(holder.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}

@@ -1,0 +1,102 @@
+// What a deploy tells: its rows put together with what stands around them. Pure.
+import { firstTrigger } from '../fn/first-trigger.js';
+import { HTTP_ENDPOINT } from '../fn/model.js';
+import type { Observed, ObservedFn } from '../fn/observe.js';
+import type { KeptRelease } from '../fn/releases.js';
+import type { RouteTable } from '../router/router.js';
+import type { BasisPoints } from '../routing/route.js';
+import { compareVersions } from '../routing/versions.js';
+import type { DesiredVersion } from './desired.js';
+import { desiredApp } from './desired.js';
+import { planApp } from './plan.js';
+import type { Prepared } from './prepare.js';
+import type { DeployRequest, DeployResult, VersionRow } from './result.js';
+import { hintsOf, labelOf } from './result.js';
+import type { WirePlan } from './wire.js';
+
+/** The result of a deploy or of its plan. `before.app` is the app as it was. */
+export function resultOf(
+  request: DeployRequest,
+  prepared: readonly Prepared[],
+  { functions }: WirePlan,
+  server: string | null,
+  before: Observed,
+  table: RouteTable,
+): DeployResult {
+  const wanted = desiredApp(request.project.app, request.secrets?.app);
+  const { name, action, changes } = planApp(wanted, before.app);
+  const versions = prepared.map(({ row }) => row);
+  const none = prepared.every(({ desired }) => desired === null);
+  const touches = action === 'update' ? liveVersions(before, table) : [];
+  return {
+    app: none
+      ? { name, action: 'unchanged', changes: [], touches: [] }
+      : { name, action, changes, touches: touches.map(({ label, share }) => ({ version: label, share })) },
+    server,
+    versions,
+    functions,
+    orphans: orphans(request, before, table),
+    next: hintsOf(functions, request.project.functions.length === 1),
+    failed: versions.filter(({ error }) => error !== undefined).length,
+  };
+}
+
+type Live = { label: string; function: string; version: string; as: boolean; share: BasisPoints | null };
+
+/** The versions that fnmesh made on the server, in order. */
+function liveVersions({ fns }: Observed, table: RouteTable): Live[] {
+  return fns
+    .flatMap(({ notes }) => {
+      if (notes === null) return [];
+      const { function: name, version, as = false } = notes;
+      const route = table.routes.find((routed) => routed.route.function === name)?.route;
+      const share = route?.split[version] ?? null;
+      return [{ label: labelOf({ function: name, version }), function: name, version, as, share }];
+    })
+    .sort(
+      (a, b) =>
+        Number(a.function > b.function) - Number(a.function < b.function) ||
+        compareVersions(a.version, b.version),
+    );
+}
+
+/** Versions that have no folder any more; those that `--as` made never had one. */
+function orphans({ project }: DeployRequest, before: Observed, table: RouteTable): DeployResult['orphans'] {
+  const folders = new Set(project.functions.flatMap(({ versions }) => versions.map(labelOf)));
+  return liveVersions(before, table)
+    .filter(({ label, as }) => !as && !folders.has(label))
+    .map(({ function: name, version, share }) => ({ function: name, version, share }));
+}
+
+/** What cannot run is stored all the same; it is a failure only of who asked for just that. */
+export function refusal({ named }: DeployRequest, { cannotRun }: DesiredVersion): Partial<VersionRow> {
+  if (cannotRun === undefined) return {};
+  return named ? { cannotRun, error: { code: 'failed', message: cannotRun } } : { cannotRun };
+}
+
+/** The fn of a desired version, as the server has it. */
+export function find(observed: Observed, desired: DesiredVersion | null): ObservedFn | undefined {
+  return observed.fns.find(({ fn }) => fn.name === desired?.fn);
+}
+
+/** The releases that are kept of a desired version's fn. */
+export function releasesOf({ releases }: Observed, { fn }: DesiredVersion): KeptRelease[] {
+  return releases.filter(({ of }) => of === fn);
+}
+
+/** The names of the functions that are deployed. */
+export function functionsOf(request: DeployRequest): string[] {
+  return [...new Set(request.versions.map((version) => version.function))];
+}
+
+/** The address of an fn's first trigger; null without one. */
+export function addressOf(observed: ObservedFn | undefined, url: string | undefined): string | null {
+  const endpoint = observed && firstTrigger(observed.triggers)?.annotations?.[HTTP_ENDPOINT];
+  return typeof endpoint === 'string' && url !== undefined ? endpoint : null;
+}
+
+/** The hashes, or their first digits, of the builds that the server runs or could go back to. */
+export function hashesOf({ fns, releases }: Observed): string[] {
+  const all = [...fns, ...releases.map(({ fn }) => ({ fn, notes: null }))];
+  return all.flatMap(({ fn, notes }) => [notes?.hash ?? '', /:([0-9a-f]{12})$/.exec(fn.image)?.[1] ?? '']);
+}

@@ -1,0 +1,124 @@
+// Which deploy an undo takes back, and what that changes. Pure.
+import { FnmeshError } from '../errors.js';
+import type { FnChange } from '../fn/model.js';
+import type { Observed } from '../fn/observe.js';
+import type { VersionNotes } from '../fn/notes.js';
+import { contentOf, levelling } from '../fn/releases.js';
+import type { RouteTable } from '../router/router.js';
+import type { BasisPoints } from '../routing/route.js';
+import { keptContent, lineages, type Lineage } from './deploys.js';
+import type { FieldChange } from './diff.js';
+import { withoutSecrets } from './diff.js';
+import { labelOf } from './result.js';
+
+/** What an undo does to one version. */
+export type UndoneVersion = {
+  function: string;
+  version: string;
+  fn: string;
+  /** The release that is live, and the one whose content comes back. */
+  from: number;
+  to: number;
+  /** What it serves now, in basis points; null: it is in no route. */
+  share: BasisPoints | null;
+  changes: FieldChange[];
+  /** What is sent for the fn. */
+  body: FnChange;
+  /** What was noted of the release that comes back. */
+  notes: VersionNotes;
+};
+
+/** What an undo of a deploy will do. `at`: when that deploy was, RFC 3339. */
+export type UndoDeployPlan = {
+  app: string;
+  undoes: string;
+  at: string;
+  by: string;
+  versions: UndoneVersion[];
+};
+
+/**
+ * The newest deploy not yet undone that changed a version in place; null when there is none.
+ * @param fn Only deploys that changed this function.
+ */
+export function newestDeploy(observed: Observed, fn?: string): { deploy: string; at: string } | null {
+  const tops = lineages(observed)
+    .filter((lineage) => fn === undefined || lineage.function === fn)
+    .flatMap((lineage) => {
+      const release = lineage.releases.find(({ number }) => number === lineage.stack.at(-1));
+      return release !== undefined && release.deploy !== '' && lineage.stack.length > 1 ? [release] : [];
+    });
+  const [first] = tops.sort((a, b) => Number(a.at < b.at) - Number(a.at > b.at));
+  return first === undefined ? null : { deploy: first.deploy, at: first.at };
+}
+
+/**
+ * What an undo of a deploy does: all versions that it changed in place become what they were before. Triggers, routes
+ * and the app's config stay.
+ * @throws FnmeshError `conflict` when one of them has moved on since, or what it was is not kept any more.
+ */
+export function planUndoDeploy(
+  app: string,
+  observed: Observed,
+  table: RouteTable,
+  deploy: string,
+): UndoDeployPlan {
+  const part = lineages(observed).filter(({ releases, stack }) =>
+    releases.some(
+      (release) => release.deploy === deploy && release.number > 1 && stack.slice(1).includes(release.number),
+    ),
+  );
+  const release = part.flatMap(({ releases }) => releases.find((each) => each.deploy === deploy) ?? [])[0];
+  if (release === undefined) {
+    throw new FnmeshError('conflict', `there is nothing left of deploy ${deploy} to undo`, {
+      try: 'fnmesh history',
+    });
+  }
+  const { at, by } = release;
+  return { app, undoes: deploy, at, by, versions: part.map((lineage) => back(lineage, deploy, table)) };
+}
+
+function back(lineage: Lineage, deploy: string, table: RouteTable): UndoneVersion {
+  const { function: name, version, live, releases, stack } = lineage;
+  const top = releases.find(({ number }) => number === stack.at(-1));
+  const label = labelOf(lineage);
+  if (top?.deploy !== deploy) {
+    const message = `deploy ${deploy} also changed ${label}, which ${top?.by ?? 'somebody'} deployed again since`;
+    throw new FnmeshError('conflict', message, { try: `fnmesh undo ${name}` });
+  }
+  const to = stack.at(-2) as number;
+  const found = keptContent(lineage, to);
+  if (found?.notes == null) {
+    throw new FnmeshError('conflict', `release ${label}@${to} is not kept any more`, {
+      try: `git checkout the files you want, then fnmesh deploy ${label}`,
+    });
+  }
+  const now = contentOf(live.fn);
+  const body = levelling(now, found.content);
+  const secrets = [...(live.notes.put.secrets ?? []), ...(found.notes.put.secrets ?? [])];
+  return {
+    function: name,
+    version,
+    fn: live.fn.name,
+    from: live.notes.release?.number ?? stack.at(-1)!,
+    to,
+    share: table.routes.find(({ route }) => route.function === name)?.route.split[version] ?? null,
+    changes: withoutSecrets(fieldChanges(now, body), secrets),
+    body,
+    notes: found.notes,
+  };
+}
+
+function fieldChanges(now: ReturnType<typeof contentOf>, body: FnChange): FieldChange[] {
+  const flat = (['image', 'memory', 'timeout', 'idle_timeout'] as const).flatMap((field) =>
+    body[field] === undefined ? [] : [{ field, from: now[field], to: body[field] }],
+  );
+  const maps = (['config', 'annotations'] as const).flatMap((name) =>
+    Object.entries(body[name] ?? {}).map(([key, to]) => ({
+      field: `${name}.${key}`,
+      from: Object.hasOwn(now[name], key) ? (now[name][key] ?? null) : null,
+      to: to === '' ? null : to,
+    })),
+  );
+  return [...flat, ...maps];
+}
