@@ -14,6 +14,8 @@ export interface Catalog {
   build(image: string): BuildRegistration | undefined;
   /** The route of an app with exactly this path. */
   routeByPath(appName: string, path: string): RoutedFunction | undefined;
+  /** Whether the app has routes. */
+  hasRoutes(appName: string): boolean;
   /** Names of the apps that have a route with exactly this path, in name order. */
   appsWithPath(path: string): string[];
   /** The route of a function. */

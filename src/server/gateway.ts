@@ -1,4 +1,5 @@
-// The gateway: one address per function, its requests split between the function's versions.
+// The gateway: one address per function, its requests split between the function's versions. An app's functions answer
+// on the host `<app>.localhost`, and on any host below `/.app/<app>`, which functions call each other by.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RoutedFunction, Served, VersionTraffic } from '../router/router.js';
 import { decide } from '../routing/decide.js';
@@ -9,7 +10,7 @@ import { pathOfTarget } from '../routing/match.js';
 import type { AppName, FunctionName, VersionName } from '../routing/route.js';
 import { readBody } from './body.js';
 import { VersionCounters } from './counters.js';
-import { appOfHost } from './host.js';
+import { appOfPlace, placeOf, type Place } from './host.js';
 import { sendMessage } from './http-call.js';
 import type { InvokeOptions } from './invoke.js';
 import { noRoute } from './no-route.js';
@@ -82,19 +83,21 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (!catalog.route(app, name)) void forget(app, name);
   });
 
-  /** The route for a host and path, or nothing. */
-  function find(host: string | undefined, path: string): RoutedFunction | undefined {
-    const own = appOfHost(catalog, host, path);
+  /** The route of a place, or nothing. */
+  function find(place: Place): RoutedFunction | undefined {
+    const { path } = place;
+    const own = appOfPlace(catalog, place);
     if (own !== undefined) return catalog.routeByPath(own, path);
+    if (place.explicit) return undefined;
     const apps = catalog.appsWithPath(path);
     return apps.length === 1 ? catalog.routeByPath(apps[0]!, path) : undefined;
   }
 
-  function route(req: IncomingMessage, res: ServerResponse, path: string, body: Buffer | undefined): void {
+  function route(req: IncomingMessage, res: ServerResponse, place: Place, body: Buffer | undefined): void {
     const startedAt = performance.now();
     // Decided only when the body is there: a slow sender is not served by what was true when it began.
-    const routed = find(req.headers.host, path);
-    if (!routed) return sendMessage(req, res, 404, noRoute(catalog, req.headers.host, path));
+    const routed = find(place);
+    if (!routed) return sendMessage(req, res, 404, noRoute(catalog, place));
     const state = stateOf(routed);
     head.headers = req.headers;
     const { version, pinned } = decide(routed.route, head, state.draw);
@@ -113,12 +116,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!TRIGGER_METHODS.has(req.method!)) {
         return sendMessage(req, res, 405, `Method not allowed: ${req.method} ${path}`);
       }
+      const place = placeOf(req.headers.host, path);
       readBody(
         req,
         maxRequestSize,
-        (body) => route(req, res, path, body),
+        (body) => route(req, res, place, body),
         (bytes) => {
-          const routed = find(req.headers.host, path);
+          const routed = find(place);
           const marks = routed && ['Fnmesh-Function', routed.route.function];
           requestTooLarge(req, res, bytes, maxRequestSize, marks);
         },

@@ -107,6 +107,10 @@ export class State implements Catalog {
     return this.routes.byPath(appName, path);
   }
 
+  hasRoutes(appName: string): boolean {
+    return this.routes.has(appName);
+  }
+
   appsWithPath(path: string): string[] {
     return [...this.routes.apps(path)];
   }

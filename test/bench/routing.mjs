@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { decide } from '../../dist/routing/decide.js';
 import { createDraw } from '../../dist/routing/draw.js';
-import { appOfHost } from '../../dist/server/host.js';
+import { appOfPlace, placeOf } from '../../dist/server/host.js';
 import { State } from '../../dist/server/state.js';
 import { compared } from './row.mjs';
 import { interleaved } from './stats.mjs';
@@ -54,7 +54,7 @@ async function decider(scope, functions, asked) {
     const started = performance.now();
     for (const bytes of paths) {
       const path = bytes.latin1Slice();
-      const { route } = state.routeByPath(appOfHost(state, HOST, path), path);
+      const { route } = state.routeByPath(appOfPlace(state, placeOf(HOST, path)), path);
       let draw = draws.get(route.function);
       if (!draw) draws.set(route.function, (draw = createDraw(route.split)));
       if (decide(route, HEAD, draw).version === 'v2') second++;

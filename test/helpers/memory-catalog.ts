@@ -40,6 +40,7 @@ export function memoryCatalog(): MemoryCatalog {
     triggerBySource: (appId, source) => triggers.get(`${appId} ${source}`),
     build: (image) => builds.get(image),
     routeByPath: (app, path) => routeList().find(({ route }) => route.app === app && route.path === path),
+    hasRoutes: (app) => routeList().some(({ route }) => route.app === app),
     appsWithPath: (path) =>
       routeList()
         .filter(({ route }) => route.path === path)

@@ -83,6 +83,74 @@ describe('which function', () => {
   });
 });
 
+describe('an app named in the path', () => {
+  beforeEach(() => {
+    const { route } = plane.catalog.route('shop', 'cart')!;
+    plane.catalog.putRoute({ ...route, app: 'far', host: 'far.localhost' });
+    plane.catalog.putRoute({ ...route, function: 'shop', path: '/' });
+  });
+  afterEach(() => {
+    plane.catalog.removeRoute('far', 'cart');
+    plane.catalog.removeRoute('shop', 'shop');
+  });
+
+  test.each([
+    ['/.app/shop/cart', 'cart'],
+    ['/.app/shop/cart?x=/.app/y', 'cart'],
+    ['/.app/SHOP/cart', 'cart'],
+    ['/.app/shop', 'shop'],
+    ['/.app/shop/', 'shop'],
+    ['/.app/shop?x=1', 'shop'],
+    ['http://any.test/.app/shop/cart', 'cart'],
+  ])('%s', async (path, name) => {
+    for (const Host of ['127.0.0.1:8082', 'host.docker.internal', 'far.localhost']) {
+      const answer = await get(path, { Host });
+      expect([answer.status, answer.headers['fnmesh-function'], answer.text.slice(0, 2)]).toEqual([
+        200,
+        name,
+        'v1',
+      ]);
+    }
+  });
+
+  test.each([
+    ['/.app/shop//cart', 'shop has no function at //cart; paths match exactly, and there is /cart'],
+    ['/.app/shop/cart/', 'shop has no function at /cart/; paths match exactly, and there is /cart'],
+    ['/.app/shop/.app/shop/cart', 'shop has no function at /.app/shop/cart'],
+    ['/.app/far/', 'far has no function at /'],
+    [
+      '/.app/nosuch/cart',
+      "nosuch.localhost is no app's host; /cart is there at far.localhost, shop.localhost",
+    ],
+    ['/.app/nosuch', "nosuch.localhost is no app's host; / is there at shop.localhost"],
+    ['/.app//cart', ".localhost is no app's host; /cart is there at far.localhost, shop.localhost"],
+    ['/.app/', ".localhost is no app's host; / is there at shop.localhost"],
+    ['/.app', 'no app has a function at /.app'],
+    [
+      '/.app/sh%6fp/cart',
+      "sh%6fp.localhost is no app's host; /cart is there at far.localhost, shop.localhost",
+    ],
+    ['/%2eapp/shop/cart', 'no app has a function at /%2eapp/shop/cart'],
+    ['/.app%2Fshop/cart', 'no app has a function at /.app%2Fshop/cart'],
+    ['/.app/shop%2Fcart', "shop%2Fcart.localhost is no app's host; / is there at shop.localhost"],
+    ['/.app/shop.localhost/cart', "shop.localhost.localhost is no app's host; /cart is there at"],
+    ['/.APP/shop/cart', 'no app has a function at /.APP/shop/cart'],
+    ['//.app/shop/cart', 'no app has a function at //.app/shop/cart'],
+    ['/x/../.app/shop/cart', 'no app has a function at /x/../.app/shop/cart'],
+  ])('%s is not', async (path, why) => {
+    const answer = await get(path, { Host: 'x.test' });
+    expect(answer.status).toBe(404);
+    expect(message(answer.text)).toContain(why);
+    expect(answer.headers['fnmesh-function']).toBeUndefined();
+  });
+
+  test('that only has routes, since its functions are on other servers', async () => {
+    const answer = await get('/.app/far/cart');
+    expect([answer.status, message(answer.text), version(answer)]).toEqual([404, 'App not found', 'v1']);
+    expect(message((await get('/', { Host: 'far.localhost' })).text)).toMatch(/^Route not found: /);
+  });
+});
+
 describe('which version', () => {
   test('the split, exactly and at once after a write', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });

@@ -51,6 +51,11 @@ export class Routes {
     return this.ofApp.get(app)?.byPath.get(path);
   }
 
+  /** Whether the app has a route. */
+  has(app: string): boolean {
+    return (this.ofApp.get(app)?.sorted.length ?? 0) > 0;
+  }
+
   /** The apps with this path, in name order. Not to be changed. */
   apps(path: string): readonly string[] {
     return this.appsByPath.get(path) ?? [];
@@ -58,7 +63,7 @@ export class Routes {
 
   /** The names of the apps that have routes, in order. */
   routedApps(): string[] {
-    return [...this.ofApp].flatMap(([app, { sorted }]) => (sorted.length > 0 ? [app] : [])).sort();
+    return [...this.ofApp.keys()].filter((app) => this.has(app)).sort();
   }
 
   table(app: string): RouteTable {
