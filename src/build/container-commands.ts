@@ -126,7 +126,7 @@ async function send(program: string, destination: string, args: string[]): Promi
   try {
     return await run(program, args);
   } catch (error) {
-    const refused = /denied|unauthorized|authentication required|no basic auth credentials/i;
+    const refused = /(?<!permission )denied|unauthorized|authentication required|no basic auth credentials/i;
     throw explained(error, refused, () => ({ try: `${program} login ${registryOf(destination)}` }));
   }
 }

@@ -64,11 +64,15 @@ export async function findContainerTool(asked?: ContainerToolName): Promise<Cont
   }
   const message =
     wanted === undefined ? `no container tool can be used: ${failures.join('; ')}` : failures.join('; ');
-  throw new FnmeshError('failed', message, {
-    try: /does not answer/.test(message)
-      ? 'start Docker (sudo systemctl start docker, or Docker Desktop), or: sudo apt-get install podman'
-      : `sudo apt-get install ${wanted === undefined || wanted === 'docker' ? 'podman' : wanted}, or see https://docs.docker.com/get-docker`,
-  });
+  throw new FnmeshError('failed', message, { try: wayOut(message, wanted) });
+}
+
+function wayOut(message: string, wanted: ContainerToolName | undefined): string {
+  if (/permission denied/.test(message)) return 'sudo usermod -aG docker "$USER", and log in again';
+  if (/docker does not answer/.test(message)) {
+    return 'start Docker (sudo systemctl start docker, or Docker Desktop), or: sudo apt-get install podman';
+  }
+  return `sudo apt-get install ${wanted === 'docker' ? 'docker.io' : (wanted ?? 'podman')}`;
 }
 
 function fromEnvironment(): ContainerToolName | undefined {
@@ -84,8 +88,11 @@ function fromEnvironment(): ContainerToolName | undefined {
 async function look(name: ContainerToolName): Promise<ContainerTool | string> {
   if ((await which(name)) === undefined) return `${name} is not installed`;
   try {
-    const { exitCode, all } = await run(name, ['version'], { allowFailure: true, timeoutMs: ANSWER_MS });
-    if (exitCode !== 0) return `${name} does not answer (${lastLine(all)})`;
+    const { exitCode, all, stderr } = await run(name, ['version'], {
+      allowFailure: true,
+      timeoutMs: ANSWER_MS,
+    });
+    if (exitCode !== 0) return `${name} does not answer (${lastLine(stderr)})`;
     if (name === 'docker') return /podman/i.test(all) ? podmanTool('docker') : dockerTool();
     return name === 'podman' ? podmanTool() : buildahTool();
   } catch (error) {

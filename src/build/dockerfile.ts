@@ -74,13 +74,12 @@ const RECIPES: Record<string, Recipe> = {
         `RUN ${install} && mkdir -p node_modules`,
       ];
     },
-    copy: ({ names }) => [
-      ALL,
-      ...(names.has('package.json')
-        ? ['COPY --from=build-stage /function/node_modules/ /function/node_modules/']
-        : []),
-      READABLE,
-    ],
+    copy: ({ names, installReadsSource }) => {
+      if (!names.has('package.json')) return [ALL, READABLE];
+      // Scripts may have written beside node_modules.
+      if (installReadsSource) return ['COPY --from=build-stage /function/ /function/', READABLE];
+      return [ALL, 'COPY --from=build-stage /function/node_modules/ /function/node_modules/', READABLE];
+    },
     entrypoint: ['node', 'func.js'],
   },
   python: {
@@ -118,13 +117,7 @@ const RECIPES: Record<string, Recipe> = {
   kotlin: maven('11'),
 };
 
-/** The languages whose Dockerfile fnmesh makes. */
-export const IMAGE_LANGUAGES: readonly string[] = Object.keys(RECIPES);
-
-/** Whether fnmesh makes the Dockerfile of a runtime, such as `node`, `node22`, `python3.12`. */
-export function hasRecipe(runtime: string): boolean {
-  return recipeOf(runtime) !== undefined;
-}
+const LANGUAGES = Object.keys(RECIPES).join(', ');
 
 /**
  * The Dockerfile: two stages, as Fn's builder writes them (fnproject/cli 0.6.63, common/common.go and langs/). Differs
@@ -133,7 +126,7 @@ export function hasRecipe(runtime: string): boolean {
  * old one; packages are always installed in the image, never taken from the folder; and without entrypoint and cmd the
  * language's own entrypoint counts. Java's images are numbered by the FDK that pom.xml names.
  * @throws FnmeshError `config` for an image name that is none, a Java function without pom.xml or cmd, and a runtime
- * that is none of IMAGE_LANGUAGES.
+ * that is none of go, node, python, ruby, java and kotlin, with or without a version.
  */
 export function dockerfileFor(input: DockerfileInput): string {
   const { func, file } = input;
@@ -194,15 +187,14 @@ function javaImages(version: string, { file, names, javaFdk }: DockerfileInput):
 }
 
 function noRecipe(file: string, runtime: string | undefined): FnmeshError {
-  const languages = IMAGE_LANGUAGES.join(', ');
   const what =
     runtime === undefined || runtime === ''
       ? 'names no runtime'
       : runtime === 'docker'
         ? 'runtime docker needs a Dockerfile beside it'
-        : `runtime ${runtime} is none of ${languages}`;
+        : `runtime ${runtime} is none of ${LANGUAGES}`;
   return new FnmeshError('config', `${file}: ${what}`, {
-    try: `write a Dockerfile beside it, or a runtime: ${languages}`,
+    try: `write a Dockerfile beside it, or a runtime: ${LANGUAGES}`,
   });
 }
 
