@@ -53,8 +53,8 @@ export type VersionTraffic = {
 /** What the data plane really has, as opposed to what was asked of it. */
 export type Served = { function: FunctionName; revision: number; split: Split };
 
-/** Whether a version could take traffic now, and if not, why. */
-export type Readiness = { ready: true } | { ready: false; why: string };
+/** Whether a version could take traffic now, and if not, why, and one command or edit that may help. */
+export type Readiness = { ready: true } | { ready: false; why: string; try?: string };
 
 /** A version of a function of an app. */
 export type VersionRef = { app: AppName; function: FunctionName; version: VersionName };
@@ -77,7 +77,7 @@ export interface Router {
   traffic(app: AppName): Promise<Record<FunctionName, VersionTraffic[]>>;
   /** What the data plane has for the function; null when it has no route. */
   served(app: AppName, fn: FunctionName): Promise<Served | null>;
-  /** Whether the version could take traffic now; may start a process to find out. */
+  /** Whether the version could take traffic now; may start a process, or call it once, to find out. */
   ready(version: VersionRef): Promise<Readiness>;
   /** Resolves when no request to the version is under way, or after `timeoutMs` (milliseconds) with false. */
   drained(version: VersionRef, timeoutMs: number): Promise<boolean>;

@@ -65,14 +65,14 @@ async function checkReady(plan: TrafficPlan, router: Router, force: boolean, emi
     raised.map(async (version) => ({ version, readiness: await router.ready(version) })),
   );
   const unready = answers.flatMap(({ version, readiness }) =>
-    readiness.ready ? [] : [{ name: `${version.function}/${version.version}`, why: readiness.why }],
+    readiness.ready ? [] : [{ name: `${version.function}/${version.version}`, ...readiness }],
   );
   const [first] = unready;
   if (first === undefined) return;
   const texts = unready.map(({ name, why }) => `${name} is not ready: ${why}`);
   if (!force) {
     const message = `${texts.join('\n')}\nNothing was changed; --force gives it traffic all the same`;
-    throw new FnmeshError('not_ready', message, { try: `fnmesh logs ${first.name}` });
+    throw new FnmeshError('not_ready', message, { try: first.try ?? `fnmesh logs ${first.name}` });
   }
   for (const text of texts) emit({ type: 'warning', text });
 }
