@@ -96,6 +96,54 @@ export function editText(text: string, edits: readonly TextEdit[]): string {
   return document.toString({ lineWidth: 0 });
 }
 
+/**
+ * Adds a key with a text that needs no quotes to the map at the top, behind the key `after` or, without that, in
+ * front, and leaves everything else as it stands.
+ * @throws Error when the text is no YAML, or no map.
+ */
+export function insertKey(text: string, after: string, key: string, value: string): string {
+  const document: Document = parseDocument(text);
+  const map = document.contents;
+  if (document.errors[0] !== undefined) throw document.errors[0];
+  if (!isMap(map)) throw new Error('not a map');
+  const at = map.items.findIndex((item) => isScalar(item.key) && item.key.value === after);
+  const [first, before] = [rangeOf(map.items[0]?.key), rangeOf(map.items[at]?.value)];
+  const spliced = first && withPair(text, map.flow === true, key, value, first, before);
+  map.items.splice(at + 1, 0, document.createPair(key, value));
+
+  const read = spliced === undefined ? undefined : parseDocument(spliced);
+  const same = read?.errors.length === 0 && JSON.stringify(read.toJS()) === JSON.stringify(document.toJS());
+  // Of an odd form: the document writes itself, with its comments.
+  return same ? spliced! : document.toString({ lineWidth: 0 });
+}
+
+type Range = readonly [start: number, valueEnd: number, nodeEnd: number];
+
+function rangeOf(node: unknown): Range | undefined {
+  return isNode(node) ? (node.range ?? undefined) : undefined;
+}
+
+/** The text with the pair behind the value at `before`, or else in front of the map's `first` key. */
+function withPair(
+  text: string,
+  flow: boolean,
+  key: string,
+  value: string,
+  first: Range,
+  before: Range | undefined,
+): string {
+  const pair = flow ? `${JSON.stringify(key)}: ${JSON.stringify(value)}` : `${key}: ${value}`;
+  const gap = /\s*$/.exec(text.slice(0, first[0]))![0];
+  const put = (at: number, written: string): string => text.slice(0, at) + written + text.slice(at);
+  const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
+  const indent = gap.slice(gap.lastIndexOf('\n') + 1);
+  if (before === undefined)
+    return put(first[0], flow ? `${pair},${gap || ' '}` : `${pair}${lineEnd}${indent}`);
+  if (flow) return put(before[1], `,${gap || ' '}${pair}`);
+  const next = text[before[1] - 1] === '\n' ? before[1] : text.indexOf('\n', before[1]) + 1;
+  return next === 0 ? `${text}${lineEnd}${indent}${pair}` : put(next, `${indent}${pair}${lineEnd}`);
+}
+
 function spliceOf(
   document: Document,
   { path, value }: TextEdit,
@@ -114,7 +162,7 @@ function holds(text: string, edits: readonly TextEdit[]): boolean {
 }
 
 // What no YAML reader takes for anything but text; "-v1" behind a word keeps it from being yes, on or null.
-const PLAIN = /^([a-z][a-z0-9]*-[a-z0-9-]*[a-z0-9]|\/[A-Za-z0-9/_.-]*)$/;
+const PLAIN = /^([a-z][a-z0-9]*-[a-z0-9-]*[a-z0-9]|\/[A-Za-z0-9/_.-]*|\d+\.\d+\.\d+)$/;
 
 function keepText(document: Document.Parsed, textual: (path: KeyPath) => boolean): void {
   const walk = (node: unknown, path: KeyPath): void => {
