@@ -94,7 +94,7 @@ export function notFn(connection: Connection, asked: Asked, answer: Answer, evid
 
 /** The error for a request without an answer. */
 export function unreachable({ url, timeoutMs }: Connection, error: NoAnswer): FnmeshError {
-  const { host, hostname, port } = new URL(url);
+  const { hostname, port } = new URL(url);
   const fail = (what: string, way: string): FnmeshError =>
     new FnmeshError('unreachable', what, { try: way, cause: error });
   switch (error.code) {
@@ -115,7 +115,7 @@ export function unreachable({ url, timeoutMs }: Connection, error: NoAnswer): Fn
       );
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return fail(
-        `the certificate of ${url} is for another host name: ${error.message.replace(/^.*?altnames: /s, '')}`,
+        `the certificate of ${url} is for another host name: ${error.message.replace(/^.*altnames: /s, '')}`,
         'export FN_API_URL=https:// with a name that is in the certificate',
       );
     case 'EPROTO':
@@ -135,7 +135,7 @@ export function unreachable({ url, timeoutMs }: Connection, error: NoAnswer): Fn
     default:
       return fail(
         `no Fn server answers at ${url}: ${error.message}`,
-        error.code === 'ECONNREFUSED' && isLoopback(url) ? 'fnmesh start' : `curl http://${host}/version`,
+        error.code === 'ECONNREFUSED' && isLoopback(url) ? 'fnmesh start' : `curl ${url}/version`,
       );
   }
 }
