@@ -121,7 +121,8 @@ async function fetchCommit(dir: string, url: string, ref: string): Promise<void>
   }
 }
 
-async function open(dir: string, options: Partial<SimpleGitOptions> = {}): Promise<SimpleGit> {
+/** Git in a folder, without the variables that would point it elsewhere. */
+export async function open(dir: string, options: Partial<SimpleGitOptions> = {}): Promise<SimpleGit> {
   const { simpleGit } = await import('simple-git');
   const env = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !STEERS_GIT.test(name))),
