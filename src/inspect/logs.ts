@@ -2,6 +2,7 @@ import type { ControlClient } from '../control/client.js';
 import type { LogLine } from '../control/protocol.js';
 import { FnmeshError } from '../errors.js';
 import type { FnServer } from '../fn/fn-server.js';
+import type { App } from '../fn/model.js';
 import { observe, type ObservedFn } from '../fn/observe.js';
 import { nearest } from '../routing/near.js';
 
@@ -22,10 +23,11 @@ export type LogOptions = {
 
 /**
  * The lines that functions wrote, oldest first; with `follow` without end, until `signal` aborts.
- * @throws FnmeshError `not_found` for an unknown app, function or version.
+ * @throws FnmeshError `not_found` for an unknown app, function or version; `usage` where the functions are on another
+ *   Fn server, whose API gives no logs (fnproject/fn 0.3.689 and later).
  */
 export async function* readLogs(
-  target: { control: ControlClient; fn: FnServer },
+  target: { control: ControlClient; fn: FnServer; embedded: boolean },
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
@@ -35,6 +37,7 @@ export async function* readLogs(
       try: 'fnmesh deploy --all',
     });
   }
+  if (!target.embedded) throw elsewhere(target.fn.url, app);
   const fnId = options.of === undefined ? fns.map(({ fn }) => fn.id) : idsOf(fns, options.of);
   if (fnId.length === 0) return;
   // Lines of one call may be few among many: all are looked through.
@@ -43,6 +46,20 @@ export async function* readLogs(
   for await (const line of target.control.lines<'logs'>('GET /logs', query, signal)) {
     if (options.call === undefined || line.callId === options.call) yield line;
   }
+}
+
+/** Where the logs of another Fn server's functions are. */
+function elsewhere(url: string, { name, syslog_url: syslog }: App): FnmeshError {
+  const what = `the Fn server ${url} gives no logs`;
+  if (syslog) {
+    const where = syslog.replace(/\/\/[^/@]*@/, '//');
+    return new FnmeshError('usage', `${what}: functions of ${name} write to ${where}`, {
+      try: `the logs of the syslog server at ${where}`,
+    });
+  }
+  return new FnmeshError('usage', `${what}, and ${name} has no syslog_url to which its functions write`, {
+    try: 'syslog_url: tcp://HOST:PORT in app.yaml, then fnmesh deploy --all',
+  });
 }
 
 /** Deployed functions count, routed or not: what cannot be called has often written why. */

@@ -7,13 +7,21 @@ import { appStatus, type AppStatus } from './status.js';
 
 /**
  * Reads the picture of one app, or of every app that the Fn server or the router knows.
+ * @param target `embedded`: whether `fn` is the embedded server itself, which tells what runs.
  * @param app undefined = all apps
  * @throws FnmeshError `not_found` for an app of which nothing is known.
  */
 export async function readStatus(
-  target: { control: ControlClient; fn: FnServer; router: Router; server: { gatewayUrl: string } },
+  target: {
+    control: ControlClient;
+    fn: FnServer;
+    router: Router;
+    server: { gatewayUrl: string };
+    embedded: boolean;
+  },
   app: string | undefined,
 ): Promise<AppStatus[]> {
+  const { embedded } = target;
   const names = app === undefined ? await allApps(target) : [app];
   const gatewayPort = Number(new URL(target.server.gatewayUrl).port);
   return Promise.all(
@@ -23,14 +31,15 @@ export async function readStatus(
         target.router.read(name),
         target.router.history(name),
         target.router.traffic(name),
-        target.control.call<'functions'>('GET /functions', { app: name }),
+        embedded ? target.control.call<'functions'>('GET /functions', { app: name }) : [],
       ]);
       if (app !== undefined && observed.app === null && table.routes.length === 0 && history.length === 0) {
         throw new FnmeshError('not_found', `nothing is known of an app ${name}`, {
           try: 'fnmesh deploy --all',
         });
       }
-      return appStatus({ app: name, fns: observed.fns, table, history, traffic, states, gatewayPort });
+      const { fns } = observed;
+      return appStatus({ app: name, fns, table, history, traffic, states, embedded, gatewayPort });
     }),
   );
 }

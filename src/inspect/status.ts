@@ -4,10 +4,14 @@ import { firstTrigger } from '../fn/first-trigger.js';
 import { HTTP_ENDPOINT, type Trigger } from '../fn/model.js';
 import type { ObservedFn } from '../fn/observe.js';
 import type { Change, RouteTable, VersionTraffic } from '../router/router.js';
+import type { Destination } from '../routing/route.js';
 import { compareVersions } from '../routing/versions.js';
 
-/** A version's state: a process listens or works, none is needed now, it is gone from the Fn server, or it cannot run here. */
-type VersionState = 'running' | 'idle' | 'missing' | 'cannot run';
+/**
+ * A version's state: a process listens or works, none is needed now, it is gone from the Fn server, or it cannot run
+ * here. Other Fn servers do not tell what runs: there it is deployed.
+ */
+type VersionState = 'running' | 'idle' | 'deployed' | 'missing' | 'cannot run';
 
 /** One version in the picture. */
 export type VersionStatus = {
@@ -15,14 +19,15 @@ export type VersionStatus = {
   /** Basis points; null = it stands behind no route. */
   weight: number | null;
   state: VersionState;
-  /** Why it is missing or cannot run. */
+  /** Why it is missing or cannot run, or what else is to be known. */
   why?: string;
   fn: string;
   /** The address of the trigger that the route leads to; null without one. */
   address: string | null;
   /** The addresses of its further triggers, which no split stands before. */
   further: string[];
-  processes: number;
+  /** null: the Fn server does not tell. */
+  processes: number | null;
   requests: number;
   errors: number;
   /** Milliseconds; null before the first request. */
@@ -50,7 +55,10 @@ export type StatusInputs = {
   history: Change[];
   /** Per function name. */
   traffic: Record<string, VersionTraffic[]>;
+  /** Empty unless `embedded`. */
   states: FunctionState[];
+  /** Whether `fns` are the embedded server's own. */
+  embedded: boolean;
   /** The gateway's port, for addresses. */
   gatewayPort: number;
 };
@@ -89,16 +97,16 @@ export function appStatus(inputs: StatusInputs): AppStatus {
       const triggers = observed?.triggers ?? [];
       // A route may lead to a trigger that somebody made by hand.
       const trigger = firstTrigger(triggers) ?? triggers[0];
-      const processes = state ? state.processes.idle + state.processes.busy + state.processes.starting : 0;
+      const destination = routed?.route.destinations[version];
       const counted = traffic.get(version);
       return {
         version,
         weight: routed?.route.split[version] ?? null,
-        ...verdict(observed, routed !== undefined, state, processes),
+        ...verdict(observed, destination, state, inputs.embedded),
         fn: fnName,
-        address: addressOf(trigger),
+        address: destination?.endpoint ?? addressOf(trigger),
         further: triggers.filter((other) => other !== trigger).flatMap((other) => addressOf(other) ?? []),
-        processes,
+        processes: inputs.embedded && destination?.endpoint === undefined ? processesOf(state) : null,
         requests: counted?.requests ?? 0,
         errors: counted?.errors ?? 0,
         p95: counted?.p95 ?? null,
@@ -121,17 +129,30 @@ function addressOf(trigger: Trigger | undefined): string | null {
   return typeof endpoint === 'string' ? endpoint : null;
 }
 
+function processesOf(state: FunctionState | undefined): number {
+  return state ? state.processes.idle + state.processes.busy + state.processes.starting : 0;
+}
+
 function verdict(
   observed: ObservedFn | undefined,
-  routed: boolean,
+  destination: Destination | undefined,
   state: FunctionState | undefined,
-  processes: number,
+  embedded: boolean,
 ): { state: VersionState; why?: string } {
+  // A route may lead to another server than the one that was asked.
+  if (destination !== undefined && (destination.endpoint === undefined) !== embedded) {
+    const { endpoint } = destination;
+    const where =
+      endpoint === undefined ? 'the embedded server' : `the Fn server at ${new URL(endpoint).host}`;
+    const here = observed ? '; `fnmesh wire` makes it lead to this one' : '';
+    return { state: 'deployed', why: `its route leads to ${where}, which was not asked${here}` };
+  }
   const lost = (what: string): string => `its ${what} is gone from the Fn server; its share gets 404`;
   if (!observed) return { state: 'missing', why: lost('fn') };
   if (state?.cannotRun) return { state: 'cannot run', why: state.cannotRun };
-  if (observed.triggers.length === 0 && routed) return { state: 'missing', why: lost('trigger') };
-  const why =
-    observed.triggers.length === 0 ? { why: 'it has no http trigger, so nothing is routed to it' } : {};
-  return { state: processes > 0 ? 'running' : 'idle', ...why };
+  const bare = observed.triggers.length === 0;
+  if (bare && destination !== undefined) return { state: 'missing', why: lost('trigger') };
+  const why = bare ? { why: 'it has no http trigger, so nothing is routed to it' } : {};
+  if (!embedded) return { state: 'deployed', ...why };
+  return { state: processesOf(state) > 0 ? 'running' : 'idle', ...why };
 }

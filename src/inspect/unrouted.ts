@@ -1,5 +1,6 @@
 import { FnmeshError } from '../errors.js';
 import type { FnServer } from '../fn/fn-server.js';
+import { firstTrigger } from '../fn/first-trigger.js';
 import { observe } from '../fn/observe.js';
 
 /**
@@ -19,14 +20,17 @@ export async function orUnrouted<T>(
     const name = word?.split(/[/=]/)[0];
     if (!(error instanceof FnmeshError) || error.code !== 'not_found') throw error;
     const { fns } = await observe(server, app);
-    const notes = fns.find((each) => each.notes?.function === name)?.notes;
-    if (!notes) throw error;
-    const why = notes.cannotRun ?? 'it has no http trigger';
+    const found = fns.find((each) => each.notes?.function === name);
+    if (!found?.notes) throw error;
+    const { notes, triggers } = found;
+    // Another machine may have deployed it to a server that both use.
+    const unknown = 'this gateway was not told of it';
+    const why = notes.cannotRun ?? (firstTrigger(triggers) ? unknown : 'it has no http trigger');
     throw new FnmeshError(
       'not_found',
       `${notes.function}/${notes.version} is deployed, but no route leads to it: ${why}`,
       {
-        try: 'fnmesh status',
+        try: why === unknown ? 'fnmesh wire' : 'fnmesh status',
         cause: error,
       },
     );

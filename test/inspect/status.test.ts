@@ -36,6 +36,7 @@ const inputs: StatusInputs = {
   history: [],
   traffic: {},
   states: [],
+  embedded: true,
   gatewayPort: 8082,
 };
 
@@ -79,12 +80,82 @@ test('all apps are those of the Fn server and those that have routes; what is go
     const router = memoryRouter();
     await router.write([put('cart', { v1: 10_000 }, null)], REASON);
     const control = { call: () => Promise.resolve([]) } as unknown as ControlClient;
-    const target = { control, fn: server, router, server: { gatewayUrl: 'http://127.0.0.1:8082' } };
+    const gateway = { gatewayUrl: 'http://127.0.0.1:8082' };
+    const target = { control, fn: server, router, server: gateway, embedded: true };
     const apps = await readStatus(target, undefined);
     expect(apps.map(({ app }) => app)).toEqual(['empty', 'shop']);
     expect(apps[1]?.functions[0]?.versions).toMatchObject([
       { version: 'v1', weight: 10_000, state: 'missing' },
     ]);
+  } finally {
+    await api.close();
+  }
+});
+
+const ENDPOINT = 'http://fn.example.com:8080/t/shop/cart/v1';
+
+/** The one version of a route to the embedded server, or to another by its trigger's URL. */
+function versionOf(embedded: boolean, endpoint: string | undefined, triggers: Trigger[] | null) {
+  const destination = { fn: 'cart-v1', source: '/cart/v1', ...(endpoint !== undefined && { endpoint }) };
+  const route = routeOf('cart', { v1: 10_000 }, { destinations: { v1: destination } });
+  const table = { app: 'shop', routes: [{ route, revision: 1 }] };
+  const fns = triggers === null ? [] : [observed(fn, triggers)];
+  const state = { fnId: '1', fn: 'cart-v1', image: 'i', processes: { starting: 0, idle: 1, busy: 0 } };
+  return appStatus({ ...inputs, table, fns, embedded, states: embedded ? [state] : [] }).functions[0]!
+    .versions[0]!;
+}
+
+test.each([
+  ['there', [trigger('a', NOTES)], 'deployed', undefined],
+  ['without its trigger', [], 'missing', /trigger is gone/],
+  ['gone', null, 'missing', /fn is gone/],
+])('another Fn server does not tell what runs: a fn that is %s', (_, triggers, state, why) => {
+  const version = versionOf(false, ENDPOINT, triggers);
+  expect([version.state, version.processes, version.address]).toEqual([state, null, ENDPOINT]);
+  if (why) expect(version.why).toMatch(why);
+  else expect(version.why).toBeUndefined();
+});
+
+test.each([
+  [true, ENDPOINT, null, 'its route leads to the Fn server at fn.example.com:8080, which was not asked'],
+  [false, undefined, null, 'its route leads to the embedded server, which was not asked'],
+  [
+    true,
+    ENDPOINT,
+    [trigger('a', NOTES)],
+    'its route leads to the Fn server at fn.example.com:8080, which was not asked; `fnmesh wire` makes it lead to this one',
+  ],
+])(
+  'a route that leads elsewhere than where was asked (embedded: %s, %s)',
+  (embedded, endpoint, triggers, why) => {
+    expect(versionOf(embedded, endpoint, triggers)).toMatchObject({
+      state: 'deployed',
+      why,
+      processes: null,
+    });
+  },
+);
+
+test('what fnmesh deployed to another Fn server without a trigger is not routed', () => {
+  const bare = { ...fn, annotations: NOTES };
+  const table = { app: 'shop', routes: [] };
+  const status = appStatus({ ...inputs, fns: [observed(bare, [])], table, embedded: false });
+  expect(status.functions[0]!.versions).toMatchObject([
+    { state: 'deployed', why: 'it has no http trigger, so nothing is routed to it', processes: null },
+  ]);
+});
+
+test('of another Fn server the embedded one is not asked what runs', async () => {
+  const api = await apiServer();
+  try {
+    const router = memoryRouter();
+    await router.write([put('cart', { v1: 10_000 }, null)], REASON);
+    const control = { call: () => Promise.reject(new Error('asked')) } as unknown as ControlClient;
+    const gateway = { gatewayUrl: 'http://127.0.0.1:8082' };
+    const target = { control, fn: new FnClient(api.base), router, server: gateway, embedded: false };
+    expect((await readStatus(target, 'shop'))[0]?.functions[0]?.address).toBe(
+      'http://shop.localhost:8082/cart',
+    );
   } finally {
     await api.close();
   }
