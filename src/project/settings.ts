@@ -28,7 +28,7 @@ export async function readSettings(root: string, startDir: string = root): Promi
   const { checkSettings, isCallText } = await import('./settings-schema.js');
   const problems: Problem[] = [];
   const parsed = await parseFile(file, isCallText, problems);
-  if (parsed === undefined) throw problemsError(problems, resolve(startDir));
+  if (parsed === undefined) throw problemsError(problems.map(withQuotes), resolve(startDir));
   const checked = checkSettings(parsed.value);
   if ('refusals' in checked) {
     const found = checked.refusals.map(({ path, part, text }): Problem => ({
@@ -42,6 +42,12 @@ export async function readSettings(root: string, startDir: string = root): Promi
   const said: Said = (value, ...path) =>
     value === undefined ? null : { value, from: `${basename(file)}:${parsed.place(path).line}` };
   return settingsOf(checked.settings, file, root, said);
+}
+
+/** `{token: ${NAME}}` is no YAML: inside braces a value that has some needs quotes. */
+function withQuotes(problem: Problem): Problem {
+  if (!problem.text.includes('flow-map-start')) return problem;
+  return { ...problem, try: 'inside { } write it with quotes: "${NAME}"' };
 }
 
 async function settingsFile(root: string): Promise<string | null> {

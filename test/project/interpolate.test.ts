@@ -27,6 +27,7 @@ describe('a config value', () => {
     ['$${', '${', false],
     ['${route:cart}/x', 'http://shop.localhost:8082/cart/x', false],
     ['${route:cart}?${A}', 'http://shop.localhost:8082/cart?one', true],
+    ['${A}${route:cart}', 'onehttp://shop.localhost:8082/cart', true],
   ])('%j becomes %j', (text, expected, secret) => {
     expect(fill(text, SOURCES, KNOWN)).toEqual({ text: expected, secret, problems: [] });
   });

@@ -97,6 +97,14 @@ targets:
     );
   });
 
+  it('says that a variable inside braces needs quotes', async () => {
+    const settings = (token: string): string => `targets: {prod: {fn: {token: ${token}}}}\n`;
+    const wayOut = 'inside { } write it with quotes: "${NAME}"';
+    await expect(read(settings('${A}'))).rejects.toMatchObject({ code: 'config', try: wayOut });
+    const quoted = await read(settings('"${A}"'));
+    expect(quoted?.targets['prod']?.fn.token).toEqual({ value: 'A', from: 'fnmesh.yaml:1' });
+  });
+
   it.each<[string, string, string | RegExp]>([
     ['a syntax error', 'targets: {\n', /^fnmesh.yaml:2:1: /],
     ['a list', '- a\n', 'fnmesh.yaml:1:1: the file must be a map of keys and values, not a list'],
