@@ -666,10 +666,11 @@ describe('TLS', () => {
     const endpoint = await secured();
     route(endpoint);
     const answer = await ask(plane.gatewayPort, '/cart');
-    expect([answer.status, message(answer.text)]).toEqual([
-      502,
-      `the Fn server at ${new URL(endpoint).host} cannot be reached: self-signed certificate; NODE_EXTRA_CA_CERTS names further CAs when the embedded server starts`,
-    ]);
+    expect(answer.status).toBe(502);
+    // Newer versions of node add a hint of their own.
+    expect(message(answer.text)).toMatch(
+      /^the Fn server at localhost:\d+ cannot be reached: self-signed certificate.*; NODE_EXTRA_CA_CERTS names further CAs/,
+    );
     expect(await sinceBefore()).toEqual([1, 1]);
   });
 
@@ -718,6 +719,30 @@ describe('circles', () => {
     await ask(plane.gatewayPort, '/cart', { headers: { 'Fnmesh-Hops': claimed } });
     expect(server.seen[0]!.headers['fnmesh-hops']).toBe('1');
   });
+});
+
+test('a function behind the triggers of another server is called as if by anybody, and its failures are its own', async () => {
+  const other = await testPlane();
+  other.add('cart-v1', { GREETING: 'from afar' });
+  route(`http://127.0.0.1:${other.fnPort}/t/shop/cart-v1`);
+  const answer = await ask(plane.gatewayPort, '/.app/shop/cart?x=1');
+  expect([answer.status, answer.text.slice(0, 9)]).toEqual([200, 'from afar']);
+  expect(answer.headers['fn-call-id']).toMatch(/^.{26}$/);
+  const exit = await ask(plane.gatewayPort, '/cart', { headers: { 'X-Do': 'exit' } });
+  expect([exit.status, message(exit.text), exit.headers['fnmesh-version']]).toEqual([
+    502,
+    'error receiving function response',
+    'v1',
+  ]);
+  expect(await sinceBefore()).toEqual([2, 1]);
+  const headers = await ask(plane.gatewayPort, '/cart?q=1', { headers: { 'X-Do': 'headers' } });
+  expect(JSON.parse(headers.text)).toEqual(
+    expect.arrayContaining([
+      `http://127.0.0.1:${other.fnPort}/t/shop/cart-v1?q=1`,
+      'Fn-Http-H-X-Forwarded-Host',
+    ]),
+  );
+  await other.close();
 });
 
 test('the share holds at every moment where one version is here and one on another server', async () => {
