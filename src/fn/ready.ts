@@ -11,7 +11,7 @@ export type ReadyCall = {
 };
 
 /** What kept a version from taking traffic. `missing`: no such trigger there; `odd`: an answer not of Fn's. */
-export type UnreadyKind = 'pull' | 'init' | 'timeout' | 'missing' | 'unreachable' | 'odd';
+type UnreadyKind = 'pull' | 'init' | 'timeout' | 'missing' | 'unreachable' | 'odd';
 
 /**
  * What a call told. `status` is what the function answered, `ms` how long it took, in milliseconds. `why` has Fn's own
