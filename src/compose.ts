@@ -1,36 +1,70 @@
-// The one place that chooses what stands behind the ports of a target. There is one target: local, both embedded.
+// The one place that chooses what stands behind the ports of a target: which Fn server, and the embedded gateway.
+import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
 import { ControlClient } from './control/client.js';
 import { controlSocket, stateDir } from './control/home.js';
 import type { ServerInfo } from './control/protocol.js';
 import { ensureServer, findServer, type Ports } from './control/start.js';
 import { isOlder, ownVersion } from './control/version.js';
-import { EmbeddedImages } from './deploy/embedded-images.js';
-import type { ImageStore } from './deploy/ports.js';
+import { embeddedReadiness } from './deploy/embedded-images.js';
+import type { Locate, Readiness } from './deploy/ports.js';
 import { FnmeshError } from './errors.js';
 import type { Emit } from './events.js';
 import { FnClient } from './fn/client.js';
 import type { FnServer } from './fn/fn-server.js';
+import { HTTP_ENDPOINT } from './fn/model.js';
+import { readyCall } from './fn/ready.js';
 import { EmbeddedRouter } from './router/embedded.js';
 import type { Router } from './router/router.js';
+import { chooseTarget, targetName } from './target/choose.js';
+import { type ChosenTarget, LOCAL, type Probe, type TargetFlags } from './target/target.js';
 
-const LOCAL = 'local';
+/** How long a real Fn server answers from what it had (fnproject/fn 0.3.753, api/agent/data_access.go), and some. */
+const CACHE_MS = 5_300;
+/** How long the first call of a version may take: its image is pulled for it. */
+const READY_MS = 60_000;
 
-/** What commands act through. */
+/** What commands act through. `server` is the embedded one, whose gateway routes; `embedded`: it is the Fn server too. */
 export type Target = {
+  chosen: ChosenTarget;
+  embedded: boolean;
   server: ServerInfo;
   control: ControlClient;
   fn: FnServer;
-  images: ImageStore;
+  readiness: Readiness;
+  locate: Locate;
   router: Router;
 };
 
 /**
- * The running embedded server as a target.
- * @throws FnmeshError `unreachable` when none runs.
+ * The target that flags, variables, fnmesh.yaml and the Fn context name.
+ * @throws FnmeshError as `chooseTarget`.
  */
-export async function connect(emit: Emit): Promise<Target> {
-  const found = await connectIfRunning(emit);
+export async function choose(flags: TargetFlags): Promise<ChosenTarget> {
+  const { findAppFile } = await import('./project/read.js');
+  const file = await findAppFile(process.cwd()).catch(() => undefined);
+  const settings = file === undefined ? null : await readSettingsIn(dirname(file));
+  const said = { flags, env: process.env, settings };
+  const context = targetName(said).value === LOCAL ? null : await readContext();
+  return chooseTarget({ ...said, context });
+}
+
+async function readSettingsIn(root: string) {
+  if (!['fnmesh.yaml', 'fnmesh.yml'].some((name) => existsSync(join(root, name)))) return null;
+  return (await import('./project/settings.js')).readSettings(root, process.cwd());
+}
+
+async function readContext() {
+  return (await import('./project/fn-context.js')).readFnContext();
+}
+
+/**
+ * The target, whose gateway runs.
+ * @throws FnmeshError `unreachable` when the embedded server does not run.
+ */
+export async function connect(flags: TargetFlags, emit: Emit): Promise<Target> {
+  const found = await connectIfRunning(flags, emit);
   if (found && !found.server.stopping) return found;
   if (found) {
     throw new FnmeshError(
@@ -44,24 +78,36 @@ export async function connect(emit: Emit): Promise<Target> {
   throw new FnmeshError('unreachable', 'the embedded server is not running', { try: 'fnmesh start -d' });
 }
 
-/** The running embedded server as a target, or null. */
-export async function connectIfRunning(emit: Emit): Promise<Target | null> {
-  checkTarget();
+/** The target, or null when the embedded server does not run. */
+export async function connectIfRunning(flags: TargetFlags, emit: Emit): Promise<Target | null> {
+  const chosen = await choose(flags);
   const home = stateDir();
   const server = await findServer(home);
-  return server && target(home, server, emit);
+  return server && target(chosen, home, server, emit);
 }
 
-/** The embedded server as a target; started when none runs. */
-export async function connectOrStart(ports: Ports, emit: Emit): Promise<Target> {
-  checkTarget();
+/** The target; the embedded server is started when none runs. */
+export async function connectOrStart(flags: TargetFlags, ports: Ports, emit: Emit): Promise<Target> {
+  const chosen = await choose(flags);
   const home = stateDir();
-  return target(home, await ensureServer(home, ports, emit), emit);
+  return target(chosen, home, await ensureServer(home, ports, emit), emit);
 }
 
-/** The image store of a target whose server need not run: for plans, which only ask for names. */
-export function plannedImages(): ImageStore {
-  return new EmbeddedImages(new ControlClient(controlSocket(stateDir())));
+/** A target whose embedded server need not run; `fn` null: the Fn server is the one that does not run. */
+export type Planned = Pick<Target, 'chosen' | 'embedded' | 'readiness' | 'locate'> & {
+  fn: FnServer | null;
+  router: Router | null;
+  server?: ServerInfo;
+};
+
+/** The target, for plans: nothing is started for them. @throws FnmeshError as `connectIfRunning`. */
+export async function planned(flags: TargetFlags, emit: Emit): Promise<Planned> {
+  const running = await connectIfRunning(flags, emit);
+  if (running) return running;
+  const chosen = await choose(flags);
+  const control = new ControlClient(controlSocket(stateDir()));
+  const fn = chosen.fn.kind === 'embedded' ? null : await fnServer(chosen.fn, emit);
+  return { chosen, embedded: fn === null, fn, router: null, ...reach(chosen, fn === null, control) };
 }
 
 /** Who makes a change, for the history: `user@machine`. */
@@ -74,22 +120,12 @@ export function whoAmI(): string {
   }
 }
 
-/** @throws FnmeshError `config` for a target that is not there. */
-function checkTarget(): void {
-  const named = process.env['FNMESH_TARGET'];
-  if (!named || named === LOCAL) return;
-  throw new FnmeshError('config', `FNMESH_TARGET=${named}: this fnmesh has the one target ${LOCAL}`, {
-    try: 'unset FNMESH_TARGET',
-  });
-}
-
-function target(home: string, server: ServerInfo, emit: Emit): Target {
-  const foreign = process.env['FN_API_URL'];
-  if (foreign && foreign.replace(/\/+$/, '').replace('//localhost', '//127.0.0.1') !== server.fnUrl) {
-    emit({
-      type: 'warning',
-      text: `FN_API_URL=${foreign} does not count: this fnmesh has the embedded target only (${server.fnUrl})`,
-    });
+async function target(chosen: ChosenTarget, home: string, server: ServerInfo, emit: Emit): Promise<Target> {
+  const named = process.env['FN_API_URL'];
+  // Known only now: FN_API_URL may name the very server that counts.
+  const heeded = named !== undefined && isSame(named.replace(/\/+$/, ''), server.fnUrl);
+  for (const text of chosen.warnings) {
+    if (!(heeded && text.includes('FN_API_URL'))) emit({ type: 'warning', text });
   }
   if (isOlder(server.version, ownVersion())) {
     emit({
@@ -98,11 +134,69 @@ function target(home: string, server: ServerInfo, emit: Emit): Target {
     });
   }
   const control = new ControlClient(controlSocket(home));
+  const isOwn = chosen.fn.kind === 'embedded' || isSame(chosen.fn.api.value, server.fnUrl);
+  const embedded = chosen.fn.kind === 'embedded' || isOwn;
   return {
+    chosen,
+    embedded,
     server,
     control,
-    fn: new FnClient(server.fnUrl),
-    images: new EmbeddedImages(control),
-    router: new EmbeddedRouter(control),
+    fn: chosen.fn.kind === 'embedded' || isOwn ? new FnClient(server.fnUrl) : await fnServer(chosen.fn, emit),
+    ...reach(chosen, embedded, control),
+    router: new EmbeddedRouter(control, { probe: chosen.probe }),
+  };
+}
+
+/** FN_API_URL of many a shell is the embedded server's own address. */
+function isSame(url: string, own: string): boolean {
+  return url.replace('//localhost', '//127.0.0.1') === own;
+}
+
+async function fnServer(
+  { api, token }: Extract<ChosenTarget['fn'], { kind: 'server' }>,
+  emit: Emit,
+): Promise<FnServer> {
+  const client = new FnClient(api.value, {
+    ...(token && { token: token.value }),
+    onRetry: (text) => emit({ type: 'note', text }),
+  });
+  const { embedded } = await client.checkServer();
+  if (embedded === null) return client;
+  const message = `${api.value} (${api.from}) is an embedded fnmesh server that is not this one's: only who started it can deploy to it`;
+  throw new FnmeshError('config', message, {
+    try:
+      api.from === 'FN_API_URL'
+        ? 'unset FN_API_URL'
+        : 'fnmesh deploy --target local, or set FNMESH_HOME to its folder',
+  });
+}
+
+function reach(
+  chosen: ChosenTarget,
+  embedded: boolean,
+  control: ControlClient,
+): Pick<Target, 'readiness' | 'locate'> {
+  if (embedded) return { readiness: embeddedReadiness(control), locate: () => undefined };
+  return { readiness: remoteReadiness(chosen.probe), locate: locateIn(chosen) };
+}
+
+function remoteReadiness(probe: Probe): Readiness {
+  if (probe === 'none') return { when: 'never', cacheMs: CACHE_MS };
+  return {
+    when: 'after',
+    cacheMs: CACHE_MS,
+    call: (endpoint) => readyCall(endpoint, probe, READY_MS),
+  };
+}
+
+function locateIn({ fn, name }: ChosenTarget): Locate {
+  const invoke = fn.kind === 'server' ? fn.invoke : null;
+  return (app, { source, annotations }) => {
+    const endpoint = invoke === null ? annotations?.[HTTP_ENDPOINT] : `${invoke.value}/t/${app}${source}`;
+    // The gateway takes a URL only as a browser would write it.
+    if (typeof endpoint === 'string' && URL.canParse(endpoint)) return new URL(endpoint).href;
+    throw new FnmeshError('config', `the Fn server does not say where its triggers are (${HTTP_ENDPOINT})`, {
+      try: `fnmesh.yaml: targets.${name.value}.fn.invoke: http://HOST:PORT of the server that answers /t`,
+    });
   };
 }

@@ -31,6 +31,7 @@ export function dockerTool(): ContainerTool {
       const said = new RegExp(`digest: (${DIGEST.source})`).exec(stdout)?.[1];
       return { digest: said ?? (await digestOf(destination)) };
     },
+    tag: async (image, name) => void (await tagged('docker', image, name)),
     load: async (file) => void (await run('docker', ['load', '-i', resolve(file)])),
   };
 }
@@ -43,6 +44,7 @@ export function podmanTool(program = 'podman'): ContainerTool {
     build: (what) => build('podman', program, what, ['--format', 'docker']),
     has: (image) => succeeds(program, ['image', 'exists', image]),
     push: (image, destination, options) => pushWithDigestFile(program, image, destination, options),
+    tag: async (image, name) => void (await tagged(program, image, name)),
     load: async (file) => void (await run(program, ['load', '-i', resolve(file)])),
   };
 }
@@ -54,6 +56,7 @@ export function buildahTool(): ContainerTool {
     build: (what) => build('buildah', 'buildah', what, ['--format', 'docker']),
     has: (image) => succeeds('buildah', ['inspect', '--type', 'image', image]),
     push: (image, destination, options) => pushWithDigestFile('buildah', image, destination, options),
+    tag: async (image, name) => void (await tagged('buildah', image, name)),
     load: async (file) => {
       const path = resolve(file);
       if (path.includes(':')) {
@@ -64,6 +67,11 @@ export function buildahTool(): ContainerTool {
       await run('buildah', ['pull', `docker-archive:${path}`]);
     },
   };
+}
+
+function tagged(program: string, image: string, name: string): Promise<RunResult> {
+  checkNames(image, name);
+  return run(program, ['tag', image, name]);
 }
 
 async function build(

@@ -42,6 +42,8 @@ export interface ContainerTool {
    * @throws FnmeshError `usage` for what is no such name, `failed` with the tail of the tool's output.
    */
   push(image: string, destination: string, options?: { insecure?: boolean }): Promise<{ digest: string }>;
+  /** Gives an image of the tool's store one more name. @throws FnmeshError `usage` for what is no name, `failed`. */
+  tag(image: string, name: string): Promise<void>;
   /** Takes the images of a `docker save` archive into the tool's store. @throws FnmeshError `failed`. */
   load(dockerArchiveFile: string): Promise<void>;
 }

@@ -6,6 +6,19 @@ export const appFlag = Flags.string({
   description: "the app's name, where you do not stand in its folder",
   helpValue: 'NAME',
 });
+/** Names where a command acts. */
+export const targetFlags = {
+  target: Flags.string({
+    description: 'a target of fnmesh.yaml, or local (env FNMESH_TARGET)',
+    helpValue: 'NAME',
+    helpGroup: 'TARGET',
+  }),
+  'api-url': Flags.string({
+    description: 'another Fn server, behind the same gateway (env FN_API_URL)',
+    helpValue: 'URL',
+    helpGroup: 'TARGET',
+  }),
+};
 /** Prints the plan and changes nothing. */
 export const dryRunFlag = Flags.boolean({ description: 'print the plan and change nothing', default: false });
 /** Kept in the history. */

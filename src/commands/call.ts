@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, headerFlag } from '../cli/flags.js';
+import { appFlag, headerFlag, targetFlags } from '../cli/flags.js';
 import { parseHeaders, parseMethod, parseQuery } from '../cli/headers.js';
 import { functionWord } from '../cli/target-word.js';
 import { callView } from '../cli/views/call.js';
@@ -23,6 +23,7 @@ export default class Call extends BaseCommand {
     function: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }),
   };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     data: Flags.string({ char: 'd', description: 'the body; @FILE reads a file', helpValue: 'TEXT' }),
     method: Flags.string({
@@ -41,7 +42,7 @@ export default class Call extends BaseCommand {
     const method = parseMethod(flags.method ?? (flags.data === undefined ? 'GET' : 'POST'));
     const body = await readData(flags.data);
     const app = await appName(flags.app, this.emit);
-    const { fn, router, server } = await connect(this.emit);
+    const { fn, router, server } = await connect(flags, this.emit);
     const routes = await router.read(app);
     const find = () => functionWord(routes, args.function, 'call');
     const word = await orUnrouted(fn, app, args.function, find);

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, dryRunFlag, messageFlag, yesFlag } from '../cli/flags.js';
+import { appFlag, dryRunFlag, messageFlag, targetFlags, yesFlag } from '../cli/flags.js';
 import { confirm } from '../cli/prompt.js';
 import { deployedWord } from '../cli/target-word.js';
 import { destroyPlanView, destroyView } from '../cli/views/destroy.js';
@@ -26,6 +26,7 @@ export default class Destroy extends BaseCommand {
     target: Args.string({ description: 'FN, FN/v2, or v2 in an app of one function' }),
   };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     all: Flags.boolean({
       char: 'a',
@@ -44,7 +45,7 @@ export default class Destroy extends BaseCommand {
       throw new FnmeshError('usage', text, { try: 'fnmesh destroy --all --dry-run' });
     }
     const app = await appName(flags.app, this.emit);
-    const target = await connect(this.emit);
+    const target = await connect(flags, this.emit);
     const { observe } = await import('../fn/observe.js');
     const { planDestroy, applyDestroy } = await import('../deploy/destroy.js');
     const [observed, table] = await Promise.all([observe(target.fn, app), target.router.read(app)]);

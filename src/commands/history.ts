@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag } from '../cli/flags.js';
+import { appFlag, targetFlags } from '../cli/flags.js';
 import { historyView } from '../cli/views/history.js';
 import { connect } from '../compose.js';
 import { FnmeshError } from '../errors.js';
@@ -18,6 +18,7 @@ export default class History extends BaseCommand {
   ];
   static override args = { function: Args.string({ description: 'only the changes of this function' }) };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     number: Flags.integer({ char: 'n', description: 'how many changes at most', helpValue: 'N', min: 1 }),
   };
@@ -25,7 +26,7 @@ export default class History extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(History);
     const app = await appName(flags.app, this.emit);
-    const { fn, router } = await connect(this.emit);
+    const { fn, router } = await connect(flags, this.emit);
     const changes = await router.history(app);
     if (changes.length === 0 && !(await fn.app(app))) {
       throw new FnmeshError('not_found', `nothing is known of an app ${app}`, { try: 'fnmesh deploy --all' });

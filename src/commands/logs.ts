@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag } from '../cli/flags.js';
+import { appFlag, targetFlags } from '../cli/flags.js';
 import { deployedWord } from '../cli/target-word.js';
 import { logLineView } from '../cli/views/logs.js';
 import { connect } from '../compose.js';
@@ -24,6 +24,7 @@ export default class Logs extends BaseCommand {
     }),
   };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     follow: Flags.boolean({ char: 'f', description: 'go on until Ctrl-C', default: false }),
     number: Flags.integer({
@@ -39,7 +40,7 @@ export default class Logs extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Logs);
     const app = await appName(flags.app, this.emit);
-    const target = await connect(this.emit);
+    const target = await connect(flags, this.emit);
     const { function: fn, version } = deployedWord(await target.router.read(app), args.function, 'logs');
     const word = fn === undefined ? undefined : { function: fn, version };
     const stopped = new AbortController();

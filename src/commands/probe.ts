@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, headerFlag } from '../cli/flags.js';
+import { appFlag, headerFlag, targetFlags } from '../cli/flags.js';
 import { parseHeaders } from '../cli/headers.js';
 import { parseDuration } from '../cli/duration.js';
 import { functionWord } from '../cli/target-word.js';
@@ -31,6 +31,7 @@ export default class Probe extends BaseCommand {
   ];
   static override args = { function: Args.string({ description: 'FN, in an app of many' }) };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     requests: Flags.integer({
       char: 'n',
@@ -70,7 +71,7 @@ export default class Probe extends BaseCommand {
     const headers = parseHeaders(flags.header);
     const forMs = flags.for === undefined ? undefined : parseDuration(flags.for, '--for');
     const app = await appName(flags.app, this.emit);
-    const { fn, router, server } = await connect(this.emit);
+    const { fn, router, server } = await connect(flags, this.emit);
     const routes = await router.read(app);
     const find = () => functionWord(routes, args.function, 'probe');
     const word = await orUnrouted(fn, app, args.function, find);

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag } from '../cli/flags.js';
+import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { connect, whoAmI } from '../compose.js';
 import { orUnrouted } from '../inspect/unrouted.js';
@@ -31,6 +31,7 @@ export default class Shift extends BaseCommand {
     }),
   };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     message: messageFlag,
     'if-revision': ifRevisionFlag,
@@ -42,7 +43,7 @@ export default class Shift extends BaseCommand {
     const { args, flags } = await this.parse(Shift);
     const shifts = parseShift(args.shifts);
     const app = await appName(flags.app, this.emit);
-    const { fn, router } = await connect(this.emit);
+    const { fn, router } = await connect(flags, this.emit);
     const table = await router.read(app);
     const find = () => planShift(table, shifts, { ifRevision: flags['if-revision'] });
     const plan = await orUnrouted(fn, app, args.shifts[0], find);

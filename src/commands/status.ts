@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag } from '../cli/flags.js';
+import { appFlag, targetFlags } from '../cli/flags.js';
 import { statusApp } from '../cli/app.js';
 import { statusView } from '../cli/views/status.js';
 import { watch } from '../cli/watch.js';
@@ -20,6 +20,7 @@ export default class Status extends BaseCommand {
   ];
   static override args = { function: Args.string({ description: 'only this function' }) };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
     watch: Flags.boolean({
       char: 'w',
@@ -32,7 +33,7 @@ export default class Status extends BaseCommand {
     const { args, flags } = await this.parse(Status);
     const app = await statusApp(flags.app, this.emit);
     const show = async (): Promise<void> => {
-      const target = await connectIfRunning(this.emit);
+      const target = await connectIfRunning(flags, this.emit);
       const apps = target ? await readStatus(target, app) : [];
       if (args.function !== undefined && target) {
         const only = args.function;

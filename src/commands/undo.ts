@@ -1,18 +1,20 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag } from '../cli/flags.js';
+import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
+import { undoDeployPlanView, undoDeployView } from '../cli/views/undo-deploy.js';
 import { connect, whoAmI } from '../compose.js';
 import { applyTraffic } from '../traffic/apply.js';
-import { planUndo } from '../traffic/undo.js';
+import { newestChange, planUndo } from '../traffic/undo.js';
 
-/** `fnmesh undo`, alias `rollback`: the exact split before the newest change not yet undone. */
+/** `fnmesh undo`, alias `rollback`: back to before the newest change not yet undone, a shift or a deploy. */
 export default class Undo extends BaseCommand {
   static override aliases = ['rollback'];
-  static override summary =
-    'Restore the exact split before the newest change; again and again, back through the history';
+  static override summary = 'Undo the newest shift or deploy; again and again, back through the history';
   static override description =
+    'A shift: the exact split before it. A deploy that changed versions in place: their image, limits and config before\n' +
+    'it, which are kept on their Fn server, so that any machine can do it (the last three of each version).\n' +
     'An undo is a change of its own and stands in the history. A change of several functions is undone whole.';
   static override examples = [
     '<%= config.bin %> undo',
@@ -25,8 +27,13 @@ export default class Undo extends BaseCommand {
     }),
   };
   static override flags = {
+    ...targetFlags,
     app: appFlag,
-    to: Flags.integer({ description: 'restore the state right after change N', helpValue: 'N', min: 1 }),
+    to: Flags.integer({
+      description: 'restore the split right after change N',
+      helpValue: 'N',
+      min: 1,
+    }),
     message: messageFlag,
     'if-revision': ifRevisionFlag,
     force: Flags.boolean({ description: 'although a version is not ready', default: false }),
@@ -36,8 +43,25 @@ export default class Undo extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Undo);
     const app = await appName(flags.app, this.emit);
-    const { router } = await connect(this.emit);
-    const [table, changes] = await Promise.all([router.read(app), router.history(app)]);
+    const target = await connect(flags, this.emit);
+    const { router } = target;
+    const { observe } = await import('../fn/observe.js');
+    const { newestDeploy, planUndoDeploy } = await import('../deploy/plan-undo.js');
+    const [table, changes, observed] = await Promise.all([
+      router.read(app),
+      router.history(app),
+      observe(target.fn, app),
+    ]);
+    const deploy = flags.to === undefined ? newestDeploy(observed, args.function) : null;
+    const shift = newestChange(changes, args.function);
+    if (deploy !== null && (shift === undefined || deploy.at > shift.at)) {
+      const plan = planUndoDeploy(app, observed, table, deploy.deploy);
+      if (flags['dry-run']) return this.done(plan, () => undoDeployPlanView(plan));
+      const { undoDeploy } = await import('../deploy/undo.js');
+      const ports = { ...target, emit: this.emit };
+      const result = await undoDeploy(plan, whoAmI(), flags.message, ports);
+      return this.done(result, () => undoDeployView(result), result.failed === 0);
+    }
     const plan = planUndo(table, changes, {
       function: args.function,
       to: flags.to,

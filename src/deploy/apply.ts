@@ -10,7 +10,7 @@ import { changedMeanwhile } from './meanwhile.js';
 import type { VersionPlan } from './plan.js';
 import { fnSpec, planApp } from './plan.js';
 import type { TriggerPlan } from './plan-triggers.js';
-import type { DeployPorts } from './ports.js';
+import type { LivePorts } from './ports.js';
 import { keepRelease } from './keep-release.js';
 import { unlessGone } from '../fn/unless-gone.js';
 
@@ -24,7 +24,7 @@ export type Applied = { fnId: string; stale: string[]; kept: KeptRelease | null 
 export async function applyApp(
   desired: DesiredApp,
   app: App | null,
-  { fn: server }: Pick<DeployPorts, 'fn'>,
+  { fn: server }: Pick<LivePorts, 'fn'>,
 ): Promise<App> {
   const plan = planApp(desired, app);
   if (app !== null) return plan.action === 'unchanged' ? app : server.updateApp(app.id, plan.body);
@@ -51,7 +51,7 @@ export async function applyVersion(
   before: ObservedFn | undefined,
   releases: readonly KeptRelease[],
   app: App,
-  ports: DeployPorts,
+  ports: LivePorts,
 ): Promise<Applied> {
   if (before === undefined) {
     const created = await ports.fn.createFn(fnSpec(plan, app.id, desired.image));
@@ -80,14 +80,14 @@ export async function applyVersion(
 export async function checkStill(
   before: ObservedFn,
   app: App,
-  { fn: server }: Pick<DeployPorts, 'fn'>,
+  { fn: server }: Pick<LivePorts, 'fn'>,
 ): Promise<void> {
   const now = await server.fnById(before.fn.id);
   const same = now !== undefined && isEmpty(levelling(contentOf(before.fn), contentOf(now)));
   if (!same) throw changedMeanwhile(before, now, now ? await server.triggers(app.id, now.id) : []);
 }
 
-async function warmNew(desired: DesiredVersion, fnId: string, ports: DeployPorts): Promise<void> {
+async function warmNew(desired: DesiredVersion, fnId: string, ports: LivePorts): Promise<void> {
   if (desired.cannotRun !== undefined) return;
   try {
     await warm(desired, fnId, ports);
@@ -105,7 +105,7 @@ async function warmNew(desired: DesiredVersion, fnId: string, ports: DeployPorts
 export async function warm(
   version: { function: string; version: string },
   fnId: string,
-  { readiness }: Pick<DeployPorts, 'readiness'>,
+  { readiness }: Pick<LivePorts, 'readiness'>,
   change?: FnChange,
 ): Promise<void> {
   if (readiness.when !== 'before') return;
@@ -115,12 +115,7 @@ export async function warm(
   throw new FnmeshError('failed', [`${name} does not start: ${result.why}`, ...result.logs].join('\n'));
 }
 
-async function applyTriggers(
-  plan: VersionPlan,
-  fnId: string,
-  app: App,
-  ports: DeployPorts,
-): Promise<string[]> {
+async function applyTriggers(plan: VersionPlan, fnId: string, app: App, ports: LivePorts): Promise<string[]> {
   const wanted = new Set(
     plan.triggers.flatMap(({ action, source }) => (action === 'remove' ? [] : [source])),
   );
@@ -133,7 +128,7 @@ async function applyTriggers(
   return stale.flatMap(({ id, source }) => (id === null || wanted.has(source) ? [] : [id]));
 }
 
-async function applyTrigger(plan: TriggerPlan, fnId: string, app: App, ports: DeployPorts): Promise<void> {
+async function applyTrigger(plan: TriggerPlan, fnId: string, app: App, ports: LivePorts): Promise<void> {
   const { name, source, id, annotations } = plan;
   if (plan.action === 'create') {
     await ports.fn.createTrigger({ app_id: app.id, fn_id: fnId, name, source, annotations });

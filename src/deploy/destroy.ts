@@ -40,6 +40,7 @@ export async function applyDestroy(
     if (routed && !(await ports.router.drained({ app, function: fn, version }, drainMs)))
       undrained.push(labelOf(each));
     if (each.fn !== null) await ports.fn.deleteFn(each.fn.id).catch(unlessGone);
+    for (const id of each.releases) await ports.fn.deleteFn(id).catch(unlessGone);
   });
   const appRemoved = plan.deletesApp !== null && (await isEmptyStill(app, ports));
   if (appRemoved && plan.deletesApp !== null) await ports.fn.deleteApp(plan.deletesApp).catch(unlessGone);

@@ -60,8 +60,12 @@ function liveVersions({ fns }: Observed, table: RouteTable): Live[] {
     );
 }
 
-/** Versions that have no folder any more; those that `--as` made never had one. */
-function orphans({ project }: DeployRequest, before: Observed, table: RouteTable): DeployResult['orphans'] {
+/** The versions on the server that have no folder any more; those that `--as` made never had one. */
+export function orphans(
+  { project }: DeployRequest,
+  before: Observed,
+  table: RouteTable,
+): DeployResult['orphans'] {
   const folders = new Set(project.functions.flatMap(({ versions }) => versions.map(labelOf)));
   return liveVersions(before, table)
     .filter(({ label, as }) => !as && !folders.has(label))
@@ -99,4 +103,11 @@ export function addressOf(observed: ObservedFn | undefined, url: string | undefi
 export function hashesOf({ fns, releases }: Observed): string[] {
   const all = [...fns, ...releases.map(({ fn }) => ({ fn, notes: null }))];
   return all.flatMap(({ fn, notes }) => [notes?.hash ?? '', /:([0-9a-f]{12})$/.exec(fn.image)?.[1] ?? '']);
+}
+
+/** Whether a plan changes anything, or leaves behind what has no folder. */
+export function isDrift({ app, versions, orphans: left }: DeployResult): boolean {
+  return (
+    app.action !== 'unchanged' || left.length > 0 || versions.some(({ deploy }) => deploy !== 'unchanged')
+  );
 }

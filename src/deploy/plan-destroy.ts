@@ -16,6 +16,8 @@ export type DoomedVersion = {
   version: string;
   /** null: it is missing on the server, and only its place in the route goes. */
   fn: { id: string; name: string } | null;
+  /** Ids of the copies of its earlier releases. */
+  releases: string[];
   /** What it serves now, in basis points; null: it is in no route. */
   share: BasisPoints | null;
 };
@@ -71,7 +73,8 @@ function doomed(observed: Observed, table: RouteTable): DoomedVersion[] {
   const found = new Map<string, DoomedVersion>();
   for (const { route } of table.routes) {
     for (const version of versionsOf(route.split)) {
-      const each = { function: route.function, version, fn: null, share: route.split[version] ?? 0 };
+      const share = route.split[version] ?? 0;
+      const each = { function: route.function, version, fn: null, releases: [], share };
       found.set(labelOf(each), each);
     }
   }
@@ -79,7 +82,8 @@ function doomed(observed: Observed, table: RouteTable): DoomedVersion[] {
     if (notes === null) continue;
     const each = { function: notes.function, version: notes.version };
     const share = found.get(labelOf(each))?.share ?? null;
-    found.set(labelOf(each), { ...each, fn: { id: fn.id, name: fn.name }, share });
+    const releases = observed.releases.filter(({ of }) => of === fn.name).map((kept) => kept.fn.id);
+    found.set(labelOf(each), { ...each, fn: { id: fn.id, name: fn.name }, releases, share });
   }
   return [...found.values()].sort(
     (a, b) =>

@@ -52,15 +52,17 @@ export type Readiness =
  */
 export type Locate = (app: string, trigger: Trigger) => string | undefined;
 
-/** Everything that deploy and destroy act through. */
-export type DeployPorts = {
+/** What is deployed acts through these, whatever it was built from. */
+export type LivePorts = {
   fn: FnServer;
-  images: ImageStore;
   readiness: Readiness;
   locate: Locate;
   router: Router;
   emit: Emit;
 };
+
+/** Everything that a deploy acts through. */
+export type DeployPorts = LivePorts & { images: ImageStore };
 
 /** The image of a build on the embedded server. */
 export function localImage(hash: string, owner: Pick<ImageOwner, 'app' | 'fn'>): string {

@@ -15,7 +15,7 @@ import { keepRelease } from './keep-release.js';
 import { withDeployLock } from './lock.js';
 import { releaseNumbers } from './plan.js';
 import { planUndoDeploy, type UndoDeployPlan, type UndoneVersion } from './plan-undo.js';
-import type { DeployPorts } from './ports.js';
+import type { LivePorts } from './ports.js';
 import { emptyRow, failed } from './prepare.js';
 import type { RowError } from './result.js';
 
@@ -42,7 +42,7 @@ export async function undoDeploy(
   plan: UndoDeployPlan,
   by: string,
   message: string | undefined,
-  ports: DeployPorts,
+  ports: LivePorts,
 ): Promise<UndoDeployResult> {
   const { app: name, undoes } = plan;
   const app = await ports.fn.app(name);
@@ -102,7 +102,7 @@ async function put(
   { fn, triggers }: ObservedFn,
   body: FnChange,
   notes: Annotations,
-  { fn: server }: DeployPorts,
+  { fn: server }: LivePorts,
 ): Promise<void> {
   const trigger = firstTrigger(triggers);
   const noted = diffNotes(trigger?.annotations ?? fn.annotations, notes) ?? {};

@@ -1,5 +1,6 @@
 // Releases: what a version ran before it was changed in place stays on the same Fn server, as a copy of its fn that
 // has no trigger and is never called. It is named `<fn>~<number>`, which no folder's fn can be. Pure.
+import { isDeepStrictEqual } from 'node:util';
 import type { Annotations, Fn, FnChange, Json } from './model.js';
 import { NOTE_RELEASE } from './model.js';
 
@@ -55,7 +56,7 @@ export function releaseAnnotation(release: Release): Annotations {
   const short = { ...rest, by: cut(rest.by, 80), ...(commit && { commit }) };
   const room = VALUE_BYTES - bytes({ ...short, message: '' });
   const text = message === undefined ? '' : cut(message, Math.max(0, room));
-  return { [NOTE_RELEASE]: (text === '' ? short : { ...short, message: text }) };
+  return { [NOTE_RELEASE]: text === '' ? short : { ...short, message: text } };
 }
 
 /** What `releaseAnnotation` wrote; undefined when it is not there, or is none. */
@@ -109,26 +110,11 @@ function levelled<V extends Json>(
 ): Record<string, V | ''> | null {
   const changed = Object.entries(after).filter(
     // A key with an empty value cannot be put: a PUT of '' removes it.
-    ([key, value]) => value !== '' && !(Object.hasOwn(before, key) && same(before[key]!, value)),
+    ([key, value]) => value !== '' && !(Object.hasOwn(before, key) && isDeepStrictEqual(before[key], value)),
   );
   const gone = Object.entries(before).filter(([key, value]) => value !== '' && !Object.hasOwn(after, key));
   if (changed.length + gone.length === 0) return null;
-  return Object.fromEntries([...changed, ...gone.map(([key]): [string, ''] => [key, ''])]);
-}
-
-function same(a: Json, b: Json): boolean {
-  return a === b || JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
-}
-
-/** With keys in order: servers give maps in an order of their own. */
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key]!)]),
-  );
+  return Object.fromEntries<V | ''>([...changed, ...gone.map(([key]): [string, ''] => [key, ''])]);
 }
 
 function cut(text: string, room: number): string {

@@ -23,7 +23,7 @@ export type GoImage = {
 };
 
 /** The media type of what `goImage` gives as `manifest`. Docker pulls it from release 20.10 on. */
-export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const EPOCH = '1970-01-01T00:00:00Z';
 

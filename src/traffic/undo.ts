@@ -21,6 +21,18 @@ export type UndoOptions = {
 };
 
 /**
+ * The newest change that an undo would take back; undefined when there is none.
+ * @param fn Only changes of this function.
+ */
+export function newestChange(changes: readonly Change[], fn?: FunctionName): Change | undefined {
+  const { stacks } = undoStack(changes);
+  const tops = [...stacks].flatMap(([name, stack]) =>
+    fn === undefined || name === fn ? (stack.at(-1) ?? []) : [],
+  );
+  return changes.find(({ number }) => number === Math.max(0, ...tops));
+}
+
+/**
  * The exact splits before the newest change that is not yet undone, for all functions it moved; or, with `to`, the
  * splits right after that change. Versions that were added since get 0.
  * @param changes The app's whole history, oldest first.

@@ -1,6 +1,8 @@
 import type { FieldChange } from '../../deploy/diff.js';
-import type { DeployResult, VersionRow } from '../../deploy/result.js';
+import type { OutputResult } from '../../deploy/output.js';
+import type { DeployResult, RowError, VersionRow } from '../../deploy/result.js';
 import { formatPercent } from '../../routing/weights.js';
+import type { ChosenTarget } from '../../target/target.js';
 import { seconds } from '../format.js';
 import { table } from '../table.js';
 import { functionLines } from './wire.js';
@@ -9,6 +11,7 @@ import { functionLines } from './wire.js';
 export function deployView(result: DeployResult, dry: boolean, gatewayUrl: string | null): string {
   const parts = [appLine(result, dry), rowsView(result.versions, dry)];
   for (const row of result.versions) parts.push(...details(row, dry));
+  parts.push(...orphanLines(result.orphans));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
   for (const { why, command } of result.next) parts.push(`${why}: ${command}`);
@@ -19,10 +22,31 @@ function appLine({ app }: DeployResult, dry: boolean): string {
   if (app.action === 'unchanged') return '';
   const done =
     app.action === 'create' ? (dry ? 'would be created' : 'created') : dry ? 'would be updated' : 'updated';
+  const reached = app.touches.map(({ version, share }) =>
+    share === null ? version : `${version} (${formatPercent(share)})`,
+  );
   return [
     `app ${app.name} ${done}`,
     ...(app.action === 'update' ? app.changes.map((change) => `  ${changeText(change)}`) : []),
+    ...(reached.length > 0 ? [`  this reaches every version: ${reached.join(', ')}`] : []),
   ].join('\n');
+}
+
+/** Which Fn server and registry count, and where each was said. */
+export function whereText({ name, fn, registry }: ChosenTarget): string {
+  const server = fn.kind === 'server' ? `${fn.api.value} (${fn.api.from})` : 'embedded';
+  const images = registry === null ? 'none named' : `${registry.value} (${registry.from})`;
+  return `target ${name.value} (${name.from}): Fn server ${server}, registry ${images}`;
+}
+
+function orphanLines(orphans: DeployResult['orphans']): string[] {
+  return orphans.map(({ function: fn, version, share }) => {
+    const way =
+      share !== null && share > 0
+        ? `has ${formatPercent(share)}; shift that away, then --prune removes it`
+        : '--prune removes it';
+    return `${fn}/${version} is on the server and its folder is gone: ${way}`;
+  });
 }
 
 function rowsView(rows: VersionRow[], dry: boolean): string {
@@ -49,15 +73,45 @@ function details(row: VersionRow, dry: boolean): string[] {
       `${label} ${dry ? 'would change' : 'changed'} in place, with ${formatPercent(row.share)} of the traffic`,
     );
   }
-  if (inPlace) lines.push(...row.changes.map((change) => `  ${changeText(change)}`));
+  if (inPlace) {
+    if (row.changes.length > 0 && row.release !== null)
+      lines.push(`${label} ${dry ? 'would be' : 'is'} release ${row.release}`);
+    lines.push(...row.changes.map((change) => `  ${changeText(change)}`));
+    if (row.kept.length > 0) lines.push(`  stays, since fnmesh did not put it: ${row.kept.join(', ')}`);
+  }
   if (row.error && row.error.message !== row.cannotRun) {
-    lines.push(`${label} failed: ${row.error.message}`);
-    if (row.error.output) lines.push(...row.error.output.split('\n').map((line) => `  | ${line}`));
-    if (row.error.try) lines.push(`  try: ${row.error.try}`);
+    lines.push(...errorLines(row.function, row.version, row.error));
   }
   return lines;
 }
 
-function changeText({ field, from, to }: FieldChange): string {
+/** What failed of a version, with what its build or process wrote. */
+export function errorLines(fn: string, version: string, error: RowError): string[] {
+  return [
+    `${fn}/${version} failed: ${error.message}`,
+    ...(error.output ? error.output.split('\n').map((line) => `  | ${line}`) : []),
+    ...(error.try ? [`  try: ${error.try}`] : []),
+  ];
+}
+
+/** `memory: 128 → 256` */
+export function changeText({ field, from, to }: FieldChange): string {
   return `${field}: ${from === null ? 'none' : JSON.stringify(from)} → ${to === null || to === '' ? 'removed' : JSON.stringify(to)}`;
+}
+
+/** The images that were written, and where. */
+export function outputView({ kind, path, images }: OutputResult): string {
+  const rows = images.map(({ version, image, digest, size }) => [
+    version,
+    image,
+    digest.slice(0, 19),
+    megabytes(size),
+  ]);
+  return [table(['version', 'image', 'digest', 'size'], rows, [3]), `written to ${path} (${kind})`].join(
+    '\n',
+  );
+}
+
+function megabytes(size: number): string {
+  return `${(size / 1e6).toFixed(1)} MB`;
 }

@@ -1,6 +1,7 @@
 // What a registry's answers and broken connections mean, and what helps.
 import { FnmeshError, messageOf } from '../../errors.js';
 import type { Reply } from './http.js';
+import { isLoopback } from './http.js';
 
 const UNTRUSTED = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -45,10 +46,22 @@ export function unreachable(host: string, error: unknown): FnmeshError {
       },
     );
   }
+  const code = codeOf(error);
+  if (code === undefined || code === 'ECONNRESET' || code === 'EPIPE') {
+    return new FnmeshError('unreachable', `${host} keeps breaking off: ${messageOf(cause)}`, {
+      try: 'try again; a proxy in front of the registry may limit uploads (nginx: client_max_body_size)',
+      cause,
+    });
+  }
   return new FnmeshError('unreachable', `no registry answers at ${host}: ${messageOf(cause)}`, {
-    try: `curl -i https://${host}/v2/`,
+    try: `curl -i ${urlOf(host)}/v2/`,
     cause,
   });
+}
+
+function urlOf(host: string): string {
+  const plain = `http://${host}`;
+  return isLoopback(new URL(plain).hostname) ? plain : `https://${host}`;
 }
 
 /** The error for a server that is something else than a registry. */
@@ -111,7 +124,7 @@ export function refusal(
   }
   return failed(
     `${host} refuses ${doing} with status ${status}`,
-    `curl -i https://${host}/v2/${repository}/tags/list`,
+    `curl -i ${urlOf(host)}/v2/${repository}/tags/list`,
   );
 }
 

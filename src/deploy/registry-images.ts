@@ -1,0 +1,139 @@
+// Images for real Fn servers: Go programs are put into images here, everything else was built by a container tool; both
+// go to a registry, or with --load into the container tool of this machine.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Build, BuildKind, Unrunnable } from '../build/build.js';
+import { type ContainerTool, type ContainerToolName, findContainerTool } from '../build/container-tool.js';
+import { parsePlatform } from '../build/platform.js';
+import { FnmeshError } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { ObservedFn } from '../fn/observe.js';
+import type { OciImage } from '../oci/blob.js';
+import { writeDockerArchive } from '../oci/docker-archive.js';
+import { goImage } from '../oci/image.js';
+import { formatReference, imageName, parseReference } from '../oci/reference.js';
+import { Registry } from '../oci/registry.js';
+import type { Setting } from '../target/target.js';
+import type { ImageOwner, ImageStore, Published } from './ports.js';
+
+/** How images are made and where they go. */
+export type RegistryImagesOptions = {
+  /** Such as `linux/amd64`. */
+  platform: string;
+  tool?: ContainerToolName;
+  /** OCI annotations of every image. */
+  labels: Record<string, string>;
+  /** Instead of func.yaml's version and the build's hash. */
+  tag?: string | undefined;
+  registry: Setting<string> | null;
+  /** Plain http and untrusted certificates also for registries on other machines. */
+  insecure: boolean;
+  /** Into the local Docker or Podman rather than a registry. */
+  load: boolean;
+  emit: Emit;
+};
+
+/** Pushes images, or loads them into the container tool of this machine. */
+export class RegistryImages implements ImageStore {
+  readonly builds: Extract<BuildKind, { kind: 'images' }>;
+  readonly #registry: Registry;
+  readonly #options: RegistryImagesOptions;
+  #tool: Promise<ContainerTool> | undefined;
+
+  /** @throws FnmeshError `usage` for what is no platform. */
+  constructor(options: RegistryImagesOptions) {
+    const { platform, tool, labels, insecure } = options;
+    this.#options = options;
+    this.builds = { kind: 'images', platform: parsePlatform(platform), labels, ...(tool && { tool }) };
+    this.#registry = new Registry({ insecure });
+  }
+
+  /** A loaded image has its tag; that of a pushed one is known by its digest, once it is there. */
+  imageOf(hash: string, owner: ImageOwner): string | null {
+    return this.#options.load ? this.#tagged(hash, owner) : null;
+  }
+
+  deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): string | null {
+    const notes = there?.notes;
+    if (notes?.hash !== hash || notes.image?.ref !== there?.fn.image || notes.image === undefined)
+      return null;
+    const tagged = this.#tagged(hash, owner);
+    const { tag, ...name } = parseReference(tagged);
+    const isSame = this.#options.load
+      ? notes.image.ref === tagged
+      : notes.image.ref.startsWith(`${formatReference(name)}@`) && notes.image.tag === tag;
+    return isSame ? notes.image.ref : null;
+  }
+
+  /** @throws FnmeshError as the registry and the container tool do. */
+  async publish(build: Build | Unrunnable, owner: ImageOwner): Promise<Published> {
+    if ('cannotRun' in build) throw new FnmeshError('failed', build.cannotRun);
+    const tagged = this.#tagged(build.hash, owner);
+    const reference = parseReference(tagged);
+    const tag = reference.tag as string;
+    if (build.container !== undefined) return this.#publishContainer(build.container, tagged, tag);
+    const image = await this.image(build, owner);
+    if (this.#options.load) {
+      await this.#load(image, tagged);
+      return { image: tagged, tag };
+    }
+    const pushed = await this.#registry.push(image, reference);
+    return { image: pushed.reference, tag, pushed: pushed.pushedBytes };
+  }
+
+  /** The image of a Go build. */
+  image({ dir, command }: Build, owner: ImageOwner): Promise<OciImage> {
+    const { platform, labels } = this.builds;
+    const own = { ...labels, 'org.opencontainers.image.version': owner.version };
+    return goImage({ binary: join(dir, 'func'), entrypoint: command, labels: own, platform });
+  }
+
+  /** `[registry/]name:tag` as Fn's tools name images. */
+  nameOf(hash: string, owner: ImageOwner): string {
+    const { registry, tag } = this.#options;
+    const name = imageName(registry?.value ?? null, owner.name);
+    const own = tag ?? `${owner.version.replace(/[^\w.-]+/g, '-')}-${hash.slice(0, 12)}`;
+    return formatReference(parseReference(`${name}:${own.replace(/^[.-]+/, '')}`));
+  }
+
+  #tagged(hash: string, owner: ImageOwner): string {
+    const name = this.nameOf(hash, owner);
+    if (this.#options.load || name.includes('/')) return name;
+    throw noRegistry(owner.name);
+  }
+
+  async #publishContainer({ id }: { id: string }, tagged: string, tag: string): Promise<Published> {
+    const tool = await this.#container();
+    if (this.#options.load) {
+      await tool.tag(id, tagged);
+      return { image: tagged, tag };
+    }
+    const { digest } = await tool.push(id, tagged, { insecure: this.#options.insecure });
+    const { registry, repository } = parseReference(tagged);
+    return { image: formatReference({ registry, repository, digest }), tag };
+  }
+
+  async #load(image: OciImage, name: string): Promise<void> {
+    const tool = await this.#container();
+    const dir = await mkdtemp(join(tmpdir(), 'fnmesh-image-'));
+    try {
+      const file = join(dir, 'image.tar');
+      await writeDockerArchive([{ image, name }], file);
+      await tool.load(file);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  #container(): Promise<ContainerTool> {
+    return (this.#tool ??= findContainerTool(this.#options.tool));
+  }
+}
+
+function noRegistry(name: string): FnmeshError {
+  const message = `image ${name} has to be pushed for the Fn server to have it, and nobody said where`;
+  return new FnmeshError('config', message, {
+    try: 'export FN_REGISTRY=registry.example.com/team, or --load where the Fn server runs with the Docker of this machine',
+  });
+}

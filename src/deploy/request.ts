@@ -1,0 +1,61 @@
+// From what a command asks for to what is deployed: the folder read, variables filled in, the commit looked up.
+import { join } from 'node:path';
+import type { Emit } from '../events.js';
+import { isOlder, readCommit } from '../git/commit.js';
+import { chooseVersions } from '../project/choose.js';
+import { readEnvironment } from '../project/env-file.js';
+import { interpolateProject } from '../project/interpolate.js';
+import { readProject } from '../project/read.js';
+import { pathOf } from '../routing/match.js';
+import type { Setting } from '../target/target.js';
+import type { DeployRequest } from './result.js';
+
+/** What a command line asks for. */
+export type DeployAsk = Pick<DeployRequest, 'force' | 'by'> &
+  Partial<Pick<DeployRequest, 'jobs' | 'message' | 'image' | 'inPlace'>> & {
+    /** The folder one stands in. */
+    cwd: string;
+    /** `FN`, `FN/v2`, … */
+    selectors: readonly string[];
+    all: boolean;
+    allowOlder: boolean;
+    /** Env files, as absolute paths. */
+    env: readonly Setting<string>[];
+    /** Base URL of the gateway as functions reach it. */
+    gateway: string;
+  };
+
+/**
+ * Reads everything that a deploy is made from.
+ * @throws FnmeshError `not_found`, `usage` or `config`, with a `file:line:column` for everything wrong in a file.
+ */
+export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployRequest> {
+  const { cwd, selectors, all, allowOlder, env, gateway, ...rest } = ask;
+  const raw = await readProject(cwd, emit);
+  const chosen = chooseVersions(raw, cwd, selectors, all);
+  const labels = new Set(chosen.versions.map(({ file }) => file));
+  const variables = await readEnvironment(env, process.env);
+  const functions = new Set(raw.functions.map(({ name }) => name));
+  const routeAddress = (fn: string): string | undefined =>
+    functions.has(fn) ? routeIn(gateway, raw.app.name, fn) : undefined;
+  const sources = { variables, routeAddress };
+  const wanted = ({ file }: { file: string }): boolean => labels.has(file);
+  const { project, secretKeys } = await interpolateProject(raw, sources, { wanted, startDir: cwd });
+  const commit = await readCommit(project.root);
+  return {
+    ...rest,
+    project,
+    versions: project.functions.flatMap(({ versions }) => versions.filter(wanted)),
+    named: chosen.named,
+    buildsDir: join(project.root, '.fnmesh', 'builds'),
+    secrets: secretKeys,
+    ...(commit && { commit }),
+    ...(commit && !allowOlder && { isOlder: (live) => isOlder(project.root, commit, live) }),
+  };
+}
+
+/** A route's address that resolves wherever functions run, and that no other app's route shares. */
+function routeIn(gateway: string, app: string, fn: string): string {
+  const path = pathOf(app, fn);
+  return `${gateway}/.app/${app}${path === '/' ? '' : path}`;
+}

@@ -1,0 +1,124 @@
+// A deploy with what may come before and after it: a folder as a new version, versions that go, a higher version number.
+import { NOTHING, observe } from '../fn/observe.js';
+import { bumpPatch } from '../project/bump.js';
+import type { Reason } from '../router/router.js';
+import { FnmeshError } from '../errors.js';
+import { versionAs } from './as.js';
+import { deploy, planDeploy, type PlanPorts } from './deploy.js';
+import { orphans } from './outcome.js';
+import type { DeployPorts } from './ports.js';
+import type { DeployRequest, DeployResult } from './result.js';
+import { surplus, tidy, type Tidied, type VersionName } from './tidy.js';
+
+/** What a deploy does besides deploying. */
+export type RolloutOptions = {
+  /** The version that the one folder becomes, or `next`. */
+  as?: string | undefined;
+  /** Removes versions whose folder is gone. */
+  prune: boolean;
+  /** How many versions made by `--as` stay for each function; null: all. */
+  keep: number | null;
+  /** Writes the next patch version into func.yaml of what was changed. */
+  bump: boolean;
+  /** Asks whether versions may go; it is asked before anything is changed. */
+  confirm: (doomed: readonly VersionName[]) => Promise<boolean>;
+  /** How long the last calls of what goes may take, in milliseconds. */
+  drainMs: number;
+};
+
+/** A deploy's result with what went along with it. */
+export type RolloutResult = DeployResult & {
+  bumped: { file: string; from: string; to: string }[];
+  removed: VersionName[];
+  /** What was to go and had to stay. */
+  stayed: Tidied['kept'];
+};
+
+/**
+ * What `rollout` would deploy; writes nothing.
+ * @throws FnmeshError as `planDeploy` and `versionAs`.
+ */
+export async function planRollout(
+  request: DeployRequest,
+  ports: PlanPorts,
+  { as }: Pick<RolloutOptions, 'as'>,
+): Promise<DeployResult> {
+  return planDeploy(await withAs(request, ports, as), ports);
+}
+
+/**
+ * Deploys, and does what else was asked for.
+ * @throws FnmeshError as `deploy` and `versionAs`.
+ */
+export async function rollout(
+  given: DeployRequest,
+  ports: DeployPorts,
+  options: RolloutOptions,
+): Promise<RolloutResult> {
+  const request = await withAs(given, ports, options.as);
+  const app = request.project.app.name;
+  const doomed = options.prune ? await prunable(request, ports) : [];
+  const agreed = doomed.length === 0 || (await options.confirm(doomed));
+  const result = await deploy(request, ports);
+  const done: RolloutResult = { ...result, bumped: [], removed: [], stayed: [] };
+  if (options.bump) done.bumped = await bump(request, result);
+  const goes = agreed ? doomed : [];
+  const made = request.versions[0];
+  if (options.as !== undefined && options.keep !== null && result.failed === 0 && made !== undefined) {
+    const [observed, table] = await Promise.all([observe(ports.fn, app), ports.router.read(app)]);
+    goes.push(...surplus(observed, table, made.function, options.keep, made.version));
+  }
+  if (goes.length === 0) return done;
+  const message = options.as === undefined ? 'its folder is gone' : `keep: ${options.keep}`;
+  const reason: Reason = { verb: 'destroy', by: request.by, message };
+  const { removed, kept } = await tidy(app, goes, ports, reason, options.drainMs);
+  const gone = new Set(removed.map(({ function: fn, version }) => `${fn}/${version}`));
+  const left = result.orphans.filter(({ function: fn, version }) => !gone.has(`${fn}/${version}`));
+  return { ...done, removed, stayed: kept, orphans: left };
+}
+
+async function withAs(
+  request: DeployRequest,
+  { fn, images }: Pick<PlanPorts, 'fn' | 'images'>,
+  as: string | undefined,
+): Promise<DeployRequest> {
+  if (as === undefined) return request;
+  const { versions, project, buildsDir, force } = request;
+  const [folder, ...others] = versions;
+  if (folder === undefined || others.length > 0) {
+    const labels = versions.map(({ function: name, version }) => `${name}/${version}`).join(', ');
+    throw new FnmeshError('usage', `--as makes one version of one folder, and these were named: ${labels}`, {
+      try: `fnmesh deploy ${folder?.function}/${folder?.version} --as ${as}`,
+    });
+  }
+  const observed = fn === null ? NOTHING : await observe(fn, project.app.name);
+  const version = await versionAs(folder, as, project, observed, images, { buildsDir, force });
+  const own = request.secrets?.versions[`${folder.function}/${folder.version}`];
+  const secrets = request.secrets && {
+    ...request.secrets,
+    versions: {
+      ...request.secrets.versions,
+      ...(own && { [`${version.function}/${version.version}`]: own }),
+    },
+  };
+  return { ...request, versions: [version], as: true, ...(secrets && { secrets }) };
+}
+
+/** What --prune would remove: no folder, and no weight. */
+async function prunable(request: DeployRequest, { fn, router }: DeployPorts): Promise<VersionName[]> {
+  const { name } = request.project.app;
+  const [observed, table] = await Promise.all([observe(fn, name), router.read(name)]);
+  return orphans(request, observed, table).filter(({ share }) => (share ?? 0) === 0);
+}
+
+async function bump(request: DeployRequest, { versions }: DeployResult): Promise<RolloutResult['bumped']> {
+  const bumped: RolloutResult['bumped'] = [];
+  for (const row of versions) {
+    if (row.deploy !== 'created' && row.deploy !== 'updated') continue;
+    const folder = request.versions.find(
+      (version) => version.function === row.function && version.version === row.version,
+    );
+    if (folder !== undefined) bumped.push({ file: folder.file, ...(await bumpPatch(folder.file)) });
+  }
+  return bumped;
+}
