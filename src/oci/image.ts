@@ -8,7 +8,7 @@ import type { Layer } from './layer.js';
 import { layerOf } from './layer.js';
 
 /** What an image runs on, in Go's words: `linux`, `amd64`, and for arm a variant such as `v7`. */
-export type Platform = { os: string; architecture: string; variant?: string };
+type Platform = { os: string; architecture: string; variant?: string };
 
 /** What an image is made of. */
 export type GoImage = {
@@ -22,13 +22,13 @@ export type GoImage = {
   platform: Platform;
 };
 
-/** The media type of what `goImage` gives as `manifest`. Docker pulls it from release 20.10 on. */
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const EPOCH = '1970-01-01T00:00:00Z';
 
 /**
- * Makes an image that runs as user 1000 (as Fn runs it) and needs no base image. Equal input gives an equal
+ * Makes an image that runs as user 1000 (as Fn runs it) and needs no base image; Docker pulls it from release
+ * 20.10 on. Equal input gives an equal
  * digest on one Node release and processor architecture, whatever the time, the folder and the user; see
  * `layerOf` and `baseLayer`.
  * @throws FnmeshError `failed` when the binary cannot be read, `config` for an empty entrypoint.

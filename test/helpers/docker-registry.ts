@@ -18,7 +18,7 @@ export const hasRegistry = ((): boolean => {
 })();
 
 /** One line of the registry's access log. */
-export type Logged = { method: string; path: string; status: number };
+type Logged = { method: string; path: string; status: number };
 
 /** A running registry. */
 export type DockerRegistry = {

@@ -5,51 +5,21 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { FnmeshError } from '../../src/errors.js';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { OciImage } from '../../src/oci/blob.js';
 import { digestOf } from '../../src/oci/blob.js';
 import { goImage } from '../../src/oci/image.js';
 import { parseReference } from '../../src/oci/reference.js';
-import type { RegistryOptions } from '../../src/oci/registry.js';
 import { Registry } from '../../src/oci/registry.js';
 import type { DockerRegistry } from '../helpers/docker-registry.js';
 import { hasRegistry, startDockerRegistry } from '../helpers/docker-registry.js';
+import { failure, push, testImage } from './images.js';
 import { manifestProblems } from './schema.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'fnmesh-push-'));
 afterAll(() => rmSync(dir, { recursive: true }));
-afterEach(() => vi.unstubAllEnvs());
 
-let made = 0;
-async function image(content: string | Buffer = `binary ${made}`): Promise<OciImage> {
-  const binary = join(dir, `func${made++}`);
-  writeFileSync(binary, content);
-  return goImage({
-    binary,
-    entrypoint: ['./func'],
-    labels: {},
-    platform: { os: 'linux', architecture: 'amd64' },
-  });
-}
-
-async function push(built: OciImage, name: string, options: RegistryOptions = {}) {
-  const registry = new Registry({ attempts: 2, ...options });
-  try {
-    return await registry.push(built, parseReference(name));
-  } finally {
-    registry.close();
-  }
-}
-
-async function failure(work: Promise<unknown>): Promise<FnmeshError> {
-  const error: unknown = await work.then(
-    () => new Error('nothing was thrown'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof FnmeshError) return error;
-  throw error;
-}
+const image = (content?: Buffer): Promise<OciImage> => testImage(dir, content);
 
 const sum = (built: OciImage): number =>
   [...built.layers, built.config, built.manifest].reduce((all, { size }) => all + size, 0);
@@ -255,7 +225,7 @@ func main() {
     const cwd = join(root, 'function');
     chmodSync(cwd, 0o555);
     const asRoot = process.getuid?.() === 0;
-    const ran = spawnSync('./func', [], { cwd, ...(asRoot && { uid: 1000, gid: 1000 }) });
+    const ran = spawnSync(join(cwd, 'func'), [], { cwd, ...(asRoot && { uid: 1000, gid: 1000 }) });
     const { uid, gid } = asRoot
       ? { uid: 1000, gid: 1000 }
       : { uid: process.getuid?.(), gid: process.getgid?.() };
