@@ -28,9 +28,8 @@ const EPOCH = '1970-01-01T00:00:00Z';
 
 /**
  * Makes an image that runs as user 1000 (as Fn runs it) and needs no base image; Docker pulls it from release
- * 20.10 on. Equal input gives an equal
- * digest on one Node release and processor architecture, whatever the time, the folder and the user; see
- * `layerOf` and `baseLayer`.
+ * 20.10 on. Equal input gives an equal digest on one Node release and processor architecture, whatever the time,
+ * the folder and the user; see `layerOf` and `baseLayer`.
  * @throws FnmeshError `failed` when the binary cannot be read, `config` for an empty entrypoint.
  */
 export async function goImage(input: GoImage): Promise<OciImage> {
