@@ -11,6 +11,8 @@ import { routeOf } from '../inspect/route-of.js';
 /** `fnmesh history`: what changed for callers, newest first. */
 export default class History extends BaseCommand {
   static override summary = 'Show what changed for callers: who, when, why, before and after';
+  static override description =
+    'Shifts, deploys and undos in one list. cart/v1@3 is the third release of v1: what it ran at one time.';
   static override examples = [
     '<%= config.bin %> history',
     '<%= config.bin %> history cart -n 5',
@@ -27,15 +29,15 @@ export default class History extends BaseCommand {
     const { args, flags } = await this.parse(History);
     const app = await appName(flags.app, this.emit);
     const { fn, router } = await connect(flags, this.emit);
-    const changes = await router.history(app);
-    if (changes.length === 0 && !(await fn.app(app))) {
+    const { observe } = await import('../fn/observe.js');
+    const { listDeploys } = await import('../deploy/deploys.js');
+    const [changes, observed] = await Promise.all([router.history(app), observe(fn, app)]);
+    if (changes.length === 0 && observed.app === null) {
       throw new FnmeshError('not_found', `nothing is known of an app ${app}`, { try: 'fnmesh deploy --all' });
     }
-    const known =
-      args.function === undefined ||
-      changes.some((change) => change.functions.some((part) => part.function === args.function));
-    if (!known) routeOf(await router.read(app), args.function!);
-    const rows = listHistory(changes, args.function).slice(0, flags.number);
+    const all = listHistory(changes, listDeploys(observed), args.function);
+    if (args.function !== undefined && all.length === 0) routeOf(await router.read(app), args.function);
+    const rows = all.slice(0, flags.number);
     this.done({ app, changes: rows }, () => historyView(rows));
   }
 }

@@ -9,17 +9,27 @@ import { table } from '../table.js';
 export function historyView(rows: HistoryRow[]): string {
   if (rows.length === 0) return 'no changes yet';
   const cells = rows.flatMap((row) =>
-    row.functions.map((part, index) => [
-      index === 0 ? String(row.number) : '',
+    parts(row).map(([fn, outcome], index) => [
+      index === 0 ? String(row.number ?? row.deploy) : '',
       index === 0 ? ago(row.at) : '',
       index === 0 ? what(row) : '',
-      part.function,
-      moved(part),
+      fn,
+      outcome,
       index === 0 ? row.by : '',
       index === 0 ? (row.message ?? '') : '',
     ]),
   );
   return table(['change', 'when', 'what', 'function', 'before → after', 'by', 'message'], cells, [0]);
+}
+
+function parts({ functions, releases }: HistoryRow): [fn: string, outcome: string][] {
+  return [
+    ...functions.map((part): [string, string] => [part.function, moved(part)]),
+    ...releases.map(({ function: fn, version, from, to, restores }): [string, string] => [
+      fn,
+      `${version}@${from} → ${version}@${to}${restores === null ? '' : ` (what @${restores} was)`}`,
+    ]),
+  ];
 }
 
 /** What a change did to one function, in a line: `shift v1 100 % → 50 %, v2 0 % → 50 %`. */
@@ -29,7 +39,8 @@ export function changeLine(change: Change, fn: string): string {
 }
 
 function what(row: HistoryRow): string {
-  const of = row.undoes !== null ? ` of ${row.undoes}` : row.to !== null ? ` to ${row.to}` : '';
+  const undone = row.undoes ?? row.undoesDeploy;
+  const of = undone !== null ? ` of ${undone}` : row.to !== null ? ` to ${row.to}` : '';
   return `${row.verb}${of}${row.undone ? ' (undone)' : ''}`;
 }
 
