@@ -12,6 +12,7 @@ import type { RegistryImages } from './deploy/registry-images.js';
 import type { DeployRequest, DeployResult } from './deploy/result.js';
 import { FnmeshError } from './errors.js';
 import type { Emit } from './events.js';
+import { parseReference } from './oci/reference.js';
 import type { ChosenTarget, TargetFlags } from './target/target.js';
 
 /** What a command line says of a deploy; absent = not said. */
@@ -57,7 +58,9 @@ export async function requestFor(
     },
     emit,
   );
-  if (image === undefined || request.versions.length === 1) return request;
+  if (image === undefined) return request;
+  checkImage(image, emit);
+  if (request.versions.length === 1) return request;
   throw new FnmeshError('usage', `--image is for one version, and ${request.versions.length} are named`, {
     try: `fnmesh deploy FN/v2 --image ${image}`,
   });
@@ -149,4 +152,12 @@ export async function registryImages(
 /** The gateway's base URL as functions of a target reach it. */
 function gatewayOf({ chosen, server }: Pick<Planned, 'chosen' | 'server'>): string {
   return chosen.gateway?.value ?? server?.gatewayUrl ?? `http://127.0.0.1:${DEFAULT_GATEWAY_PORT}`;
+}
+
+/** @throws FnmeshError `usage` for what is no image's name. */
+function checkImage(image: string, emit: Emit): void {
+  const { digest } = parseReference(image);
+  if (digest !== undefined) return;
+  const text = `${image} may name another image tomorrow, and a server that has one of that name does not look again; name@sha256:… does not change`;
+  emit({ type: 'warning', text });
 }

@@ -13,6 +13,8 @@ export type FnmeshEvent =
       state: 'started' | 'created' | 'updated' | 'unchanged' | 'failed';
       ms?: number;
     }
+  /** An image goes to its registry, or into the container tool of this machine. `bytes`: what had to be sent. */
+  | { type: 'push'; image: string; state: 'started' | 'pushed' | 'failed'; bytes?: number }
   /** The embedded server was started because it was needed. */
   | { type: 'server'; state: 'starting' | 'started'; text: string }
   /** How far a probe is: requests sent, of how many (absent when time-bound), and observed counts per version. */

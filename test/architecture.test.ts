@@ -55,7 +55,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'traffic',
     'routing',
   ],
-  'compose-deploy.ts': ['compose.ts', 'build', 'control', 'deploy', 'target'],
+  'compose-deploy.ts': ['compose.ts', 'build', 'control', 'deploy', 'oci', 'target'],
   demo: ['process', 'routing', 'inspect'],
   scaffold: ['project', 'git', 'process', 'routing', 'fn'],
   deploy: ['project', 'build', 'oci', 'fn', 'router', 'routing', 'control', 'process', 'git', 'target'],

@@ -1,6 +1,6 @@
 import type { Emit, FnmeshEvent } from '../events.js';
 import { paint } from './paint.js';
-import { seconds } from './format.js';
+import { megabytes, seconds } from './format.js';
 
 /**
  * Renders events on a stream: one line a change of state; on a terminal also a last line that shows what is
@@ -32,6 +32,11 @@ export function progress(stream: NodeJS.WriteStream): { emit: Emit; end: () => v
   const emit: Emit = (event) => {
     if (event.type === 'build' || event.type === 'deploy') {
       const key = `${event.type === 'build' ? 'building' : 'deploying'} ${event.version}`;
+      if (event.state === 'started') running.set(key, Date.now());
+      else running.delete(key);
+    }
+    if (event.type === 'push') {
+      const key = `pushing ${event.image}`;
       if (event.state === 'started') running.set(key, Date.now());
       else running.delete(key);
     }
@@ -69,6 +74,9 @@ function lineOf(event: FnmeshEvent): string | null {
     case 'build':
       if (event.state === 'started' || event.state === 'unchanged') return null;
       return `${event.version} ${event.state}${event.ms === undefined ? '' : ` in ${seconds(event.ms)}`}`;
+    case 'push':
+      if (event.state !== 'pushed') return null;
+      return `pushed ${event.image}${event.bytes === undefined ? '' : ` (${megabytes(event.bytes)})`}`;
     case 'deploy':
     case 'probe':
       return null;

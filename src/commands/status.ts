@@ -12,7 +12,7 @@ import { routeOf } from '../inspect/route-of.js';
 export default class Status extends BaseCommand {
   static override summary = 'Show apps, functions, versions, weights, addresses and how they do';
   static override description =
-    'In an app folder that app, elsewhere all apps. Requests, errors and p95 count since the server started.';
+    'In an app folder that app, elsewhere all apps (of a real Fn server those that the gateway routes). Requests, errors and p95 count since the server started.';
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status cart -w',
@@ -42,7 +42,10 @@ export default class Status extends BaseCommand {
           routeOf(await target.router.read(app), only);
       }
       const server = target?.server ?? null;
-      this.done({ server, apps }, () => statusView(server, apps));
+      const { fn = null } = target?.chosen ?? {};
+      const elsewhere = target === null || target.embedded || fn?.kind !== 'server' ? undefined : fn.api;
+      const where = elsewhere && `${elsewhere.value} (${elsewhere.from})`;
+      this.done({ server, fnServer: elsewhere ?? null, apps }, () => statusView(server, apps, where));
     };
     await (flags.watch ? watch(show) : show());
   }

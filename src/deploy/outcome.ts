@@ -24,14 +24,20 @@ export function resultOf(
   table: RouteTable,
 ): DeployResult {
   const wanted = desiredApp(request.project.app, request.secrets?.app);
-  const { name, action, changes } = planApp(wanted, before.app);
+  const { name, action, changes, kept } = planApp(wanted, before.app);
   const versions = prepared.map(({ row }) => row);
   const none = prepared.every(({ desired }) => desired === null);
   const touches = action === 'update' ? liveVersions(before, table) : [];
   return {
     app: none
-      ? { name, action: 'unchanged', changes: [], touches: [] }
-      : { name, action, changes, touches: touches.map(({ label, share }) => ({ version: label, share })) },
+      ? { name, action: 'unchanged', changes: [], kept, touches: [] }
+      : {
+          name,
+          action,
+          changes,
+          kept,
+          touches: touches.map(({ label, share }) => ({ version: label, share })),
+        },
     server,
     versions,
     functions,

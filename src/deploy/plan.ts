@@ -1,6 +1,7 @@
 // Desired against observed: what a deploy will do, as data. Pure.
 import type { AppChange, FnSpec } from '../fn/fn-server.js';
-import type { App, FnChange } from '../fn/model.js';
+import type { Annotations, App, FnChange } from '../fn/model.js';
+import { NOTE_FUNCTION } from '../fn/model.js';
 import type { DeployStamp, KeptRelease, Release } from '../fn/releases.js';
 import { contentOf, levelling } from '../fn/releases.js';
 import type { BasisPoints } from '../routing/route.js';
@@ -8,7 +9,7 @@ import type { DesiredApp, DesiredVersion, Limit } from './desired.js';
 import { DEFAULT_LIMITS } from './desired.js';
 import type { FieldChange } from './diff.js';
 import { diffAnnotations, diffMap, isEmpty, withoutSecrets } from './diff.js';
-import type { VersionNotes } from '../fn/notes.js';
+import type { PutKeys, VersionNotes } from '../fn/notes.js';
 import { isReserved, putAnnotations, readPut, versionAnnotations } from '../fn/notes.js';
 import type { ObservedFn } from '../fn/observe.js';
 import type { TriggerPlan } from './plan-triggers.js';
@@ -18,7 +19,14 @@ import { planTriggers } from './plan-triggers.js';
 export type Action = 'create' | 'update' | 'unchanged';
 
 /** What happens to the app. `body` is what is sent. */
-export type AppPlan = { name: string; action: Action; changes: FieldChange[]; body: AppChange };
+export type AppPlan = {
+  name: string;
+  action: Action;
+  changes: FieldChange[];
+  body: AppChange;
+  /** Keys of config and annotations that others put and that stay: `config.KEY`. */
+  kept: string[];
+};
 
 /** What happens to one version. `body` is what is sent for its fn. */
 export type VersionPlan = {
@@ -59,7 +67,8 @@ export function planApp(desired: DesiredApp, observed: App | null): AppPlan {
     changes.push({ field: 'syslog_url', from: observed?.syslog_url ?? null, to: desired.syslog_url });
     body.syslog_url = desired.syslog_url;
   }
-  if (observed !== null && changes.length === 0) return { name, action: 'unchanged', changes, body };
+  const kept = observed === null ? [] : keptMaps(desired, observed, put);
+  if (observed !== null && changes.length === 0) return { name, action: 'unchanged', changes, body, kept };
   // Only with a real change: the app's annotations are part of what its processes run as.
   const gone = Object.keys(observed?.annotations ?? {}).filter(
     (key) => key.startsWith('fnmesh/') && !Object.hasOwn(notes, key),
@@ -67,7 +76,7 @@ export function planApp(desired: DesiredApp, observed: App | null): AppPlan {
   const all = { ...Object.fromEntries(gone.map((key) => [key, ''])), ...annotations.body, ...notes };
   if (!isEmpty(config.body)) body.config = config.body;
   if (!isEmpty(all)) body.annotations = all;
-  return { name, action: observed === null ? 'create' : 'update', changes, body };
+  return { name, action: observed === null ? 'create' : 'update', changes, body, kept };
 }
 
 /**
@@ -112,7 +121,10 @@ export function planVersion(
     fn: desired.fn,
     fnId: observed?.fn.id ?? null,
     action: observed === undefined ? 'create' : same ? 'unchanged' : 'update',
-    changes: withoutSecrets(changes, hidden),
+    changes: [
+      ...withoutSecrets(changes, hidden),
+      ...(observed === undefined ? [] : triggerChanges(triggers)),
+    ],
     body,
     triggers,
     share,
@@ -148,15 +160,36 @@ function previousImage(desired: DesiredVersion, observed: ObservedFn | undefined
 }
 
 /** What stays although the folder does not name it, since fnmesh did not put it. */
-function keptKeys(desired: DesiredVersion, { fn, notes }: ObservedFn): string[] {
-  const left = (name: string, there: object, wanted: object, put: readonly string[] = []): string[] =>
-    Object.keys(there)
-      .filter((key) => !Object.hasOwn(wanted, key) && !put.includes(key) && !isReserved(key))
-      .map((key) => `${name}.${key}`);
-  return [
-    ...left('config', fn.config, desired.config, notes?.put.config),
-    ...left('annotations', fn.annotations ?? {}, desired.annotations, notes?.put.annotations),
-  ];
+function keptKeys(desired: DesiredVersion, { fn, triggers, notes }: ObservedFn): string[] {
+  const names = new Set(desired.triggers.map(({ name }) => name));
+  const theirs = triggers.filter(
+    ({ name, annotations }) => !names.has(name) && annotations?.[NOTE_FUNCTION] === undefined,
+  );
+  return [...keptMaps(desired, fn, notes?.put), ...theirs.map(({ name }) => `trigger.${name}`)];
+}
+
+type Maps = { config?: Record<string, string>; annotations?: Annotations };
+
+function keptMaps(
+  desired: Required<Maps>,
+  observed: Maps,
+  put: PutKeys = { config: [], annotations: [], limits: [] },
+): string[] {
+  return (['config', 'annotations'] as const).flatMap((name) =>
+    Object.keys(observed[name] ?? {})
+      .filter((key) => !Object.hasOwn(desired[name], key) && !put[name].includes(key) && !isReserved(key))
+      .map((key) => `${name}.${key}`),
+  );
+}
+
+/** What changes of the triggers of an fn that is there: their sources. */
+function triggerChanges(triggers: readonly TriggerPlan[]): FieldChange[] {
+  return triggers.flatMap(({ name, source, action, from }): FieldChange[] => {
+    const field = `trigger.${name}`;
+    if (action === 'create') return [{ field, from: null, to: source }];
+    if (action === 'remove') return [{ field, from: source, to: null }];
+    return from === undefined ? [] : [{ field, from, to: source }];
+  });
 }
 
 /** What creates the fn of a plan. */

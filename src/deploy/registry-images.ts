@@ -12,7 +12,7 @@ import type { ObservedFn } from '../fn/observe.js';
 import type { OciImage } from '../oci/blob.js';
 import { writeDockerArchive } from '../oci/docker-archive.js';
 import { goImage } from '../oci/image.js';
-import { formatReference, imageName, parseReference } from '../oci/reference.js';
+import { formatReference, imageName, parseReference, type ImageReference } from '../oci/reference.js';
 import { Registry } from '../oci/registry.js';
 import type { Setting } from '../target/target.js';
 import type { ImageOwner, ImageStore, Published } from './ports.js';
@@ -72,14 +72,33 @@ export class RegistryImages implements ImageStore {
     const tagged = this.#tagged(build.hash, owner);
     const reference = parseReference(tagged);
     const tag = reference.tag as string;
-    if (build.container !== undefined) return this.#publishContainer(build.container, tagged, tag);
+    const { emit } = this.#options;
+    emit({ type: 'push', image: tagged, state: 'started' });
+    try {
+      const published = await this.#publish(build, owner, tagged, reference);
+      const bytes = published.pushed === undefined ? {} : { bytes: published.pushed };
+      emit({ type: 'push', image: tagged, state: 'pushed', ...bytes });
+      return { ...published, tag };
+    } catch (error) {
+      emit({ type: 'push', image: tagged, state: 'failed' });
+      throw error;
+    }
+  }
+
+  async #publish(
+    build: Build,
+    owner: ImageOwner,
+    tagged: string,
+    reference: ImageReference,
+  ): Promise<Published> {
+    if (build.container !== undefined) return this.#publishContainer(build.container, tagged);
     const image = await this.image(build, owner);
     if (this.#options.load) {
       await this.#load(image, tagged);
-      return { image: tagged, tag };
+      return { image: tagged };
     }
     const pushed = await this.#registry.push(image, reference);
-    return { image: pushed.reference, tag, pushed: pushed.pushedBytes };
+    return { image: pushed.reference, pushed: pushed.pushedBytes };
   }
 
   /** The image of a Go build. */
@@ -103,15 +122,15 @@ export class RegistryImages implements ImageStore {
     throw noRegistry(owner.name);
   }
 
-  async #publishContainer({ id }: { id: string }, tagged: string, tag: string): Promise<Published> {
+  async #publishContainer({ id }: { id: string }, tagged: string): Promise<Published> {
     const tool = await this.#container();
     if (this.#options.load) {
       await tool.tag(id, tagged);
-      return { image: tagged, tag };
+      return { image: tagged };
     }
     const { digest } = await tool.push(id, tagged, { insecure: this.#options.insecure });
     const { registry, repository } = parseReference(tagged);
-    return { image: formatReference({ registry, repository, digest }), tag };
+    return { image: formatReference({ registry, repository, digest }) };
   }
 
   async #load(image: OciImage, name: string): Promise<void> {

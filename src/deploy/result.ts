@@ -76,7 +76,7 @@ export type Hint = { why: string; command: string };
 
 /** The outcome of a deploy, or of its --dry-run. */
 export type DeployResult = {
-  app: Pick<AppPlan, 'name' | 'changes'> & {
+  app: Pick<AppPlan, 'name' | 'changes' | 'kept'> & {
     action: Action;
     /** Versions that a change of the app's config or syslog_url reaches, with their shares in basis points. */
     touches: { version: string; share: BasisPoints | null }[];

@@ -44,7 +44,17 @@ export async function readStatus(
   );
 }
 
-async function allApps({ fn, router }: { fn: FnServer; router: Router }): Promise<string[]> {
+/** A real server may have hundreds of apps that are others' affair. */
+async function allApps({
+  fn,
+  router,
+  embedded,
+}: {
+  fn: FnServer;
+  router: Router;
+  embedded: boolean;
+}): Promise<string[]> {
+  if (!embedded) return router.apps();
   const [apps, routed] = await Promise.all([fn.apps(), router.apps()]);
   return [...new Set([...apps.map(({ name }) => name), ...routed])].sort();
 }

@@ -248,6 +248,9 @@ describe('listHistory', () => {
     ]);
     expect(rows[0]).toEqual({
       number: 4,
+      deploy: null,
+      releases: [],
+      undoesDeploy: null,
       at: '2026-01-01T00:00:04.000Z',
       by: 'bob@desk',
       verb: 'undo',
@@ -258,6 +261,8 @@ describe('listHistory', () => {
       functions: [{ function: 'cart', before: split([90, 10]), after: split([100, 0]) }],
     });
     expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
-    expect(listHistory(await router.history('shop'), 'price').map(({ number }) => number)).toEqual([2, [], 1]);
+    expect(listHistory(await router.history('shop'), [], 'price').map(({ number }) => number)).toEqual([
+      2, 1,
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import type { OutputResult } from '../../deploy/output.js';
 import type { DeployResult, RowError, VersionRow } from '../../deploy/result.js';
 import { formatPercent } from '../../routing/weights.js';
 import type { ChosenTarget } from '../../target/target.js';
-import { seconds } from '../format.js';
+import { megabytes, seconds } from '../format.js';
 import { table } from '../table.js';
 import { functionLines } from './wire.js';
 
@@ -28,6 +28,7 @@ function appLine({ app }: DeployResult, dry: boolean): string {
   return [
     `app ${app.name} ${done}`,
     ...(app.action === 'update' ? app.changes.map((change) => `  ${changeText(change)}`) : []),
+    ...(app.kept.length > 0 ? [`  stays, since fnmesh did not put it: ${app.kept.join(', ')}`] : []),
     ...(reached.length > 0 ? [`  this reaches every version: ${reached.join(', ')}`] : []),
   ].join('\n');
 }
@@ -96,7 +97,7 @@ export function errorLines(fn: string, version: string, error: RowError): string
 
 /** `memory: 128 → 256` */
 export function changeText({ field, from, to }: FieldChange): string {
-  return `${field}: ${from === null ? 'none' : JSON.stringify(from)} → ${to === null || to === '' ? 'removed' : JSON.stringify(to)}`;
+  return `${field}: ${from === null ? 'none' : valueText(from)} → ${to === null || to === '' ? 'removed' : valueText(to)}`;
 }
 
 /** The images that were written, and where. */
@@ -112,6 +113,9 @@ export function outputView({ kind, path, images }: OutputResult): string {
   );
 }
 
-function megabytes(size: number): string {
-  return `${(size / 1e6).toFixed(1)} MB`;
+/** A value of a change; of a digest the first digits tell it apart. */
+function valueText(value: FieldChange['to']): string {
+  const digest =
+    typeof value === 'string' ? /^([^"\s]+@sha256:[0-9a-f]{12})[0-9a-f]{52}$/.exec(value)?.[1] : undefined;
+  return digest === undefined ? JSON.stringify(value) : `${digest}…`;
 }

@@ -5,12 +5,18 @@ import { ago, latency } from '../format.js';
 import { table } from '../table.js';
 import { changeLine } from './history.js';
 
-/** `fnmesh status`: the server, then a block per app. */
-export function statusView(server: ServerInfo | null, apps: AppStatus[]): string {
+/**
+ * `fnmesh status`: the server, then a block per app.
+ * @param elsewhere Which other Fn server the apps are on, and who said so.
+ */
+export function statusView(server: ServerInfo | null, apps: AppStatus[], elsewhere?: string): string {
   if (!server) return 'embedded server: not running (`fnmesh deploy` starts it)';
   const head = `embedded server ${server.version}: Fn API ${server.fnUrl}, gateway ${server.gatewayUrl}, ${server.stopping ? 'stopping' : `up since ${server.startedAt}`}`;
   const blocks = apps.map(appView);
-  return [head, ...server.warnings.map((text) => `warning: ${text}`), ...blocks].join('\n\n');
+  const fn = elsewhere === undefined ? [] : [`Fn server ${elsewhere}, behind that gateway`];
+  return [[head, ...fn].join('\n'), ...server.warnings.map((text) => `warning: ${text}`), ...blocks].join(
+    '\n\n',
+  );
 }
 
 function appView(app: AppStatus): string {
