@@ -160,7 +160,14 @@ async function fnServer(
     ...(token && { token: token.value }),
     onRetry: (text) => emit({ type: 'note', text }),
   });
-  const { embedded } = await client.checkServer();
+  const { embedded } = await client.checkServer().catch((error: unknown) => {
+    throw error instanceof FnmeshError
+      ? new FnmeshError(error.code, `${error.message} (${api.from})`, {
+          try: wayOut(error, api),
+          cause: error,
+        })
+      : error;
+  });
   if (embedded === null) return client;
   const message = `${api.value} (${api.from}) is an embedded fnmesh server that is not this one's: only who started it can deploy to it`;
   throw new FnmeshError('config', message, {
@@ -199,4 +206,10 @@ function locateIn({ fn, name }: ChosenTarget): Locate {
       try: `fnmesh.yaml: targets.${name.value}.fn.invoke: http://HOST:PORT of the server that answers /t`,
     });
   };
+}
+
+/** Where nothing listens the embedded server is the nearest way out, and not the one that was asked for. */
+function wayOut(error: FnmeshError, { from, value }: { from: string; value: string }): string {
+  if (error.try !== 'fnmesh start') return error.try ?? `curl ${value}/version`;
+  return `start the Fn server there, or use the embedded one: ${from === 'FN_API_URL' ? 'unset FN_API_URL' : '--target local'}`;
 }

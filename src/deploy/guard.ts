@@ -3,7 +3,6 @@ import { FnmeshError } from '../errors.js';
 import { WHOLE } from '../routing/route.js';
 import { formatPercent } from '../routing/weights.js';
 import type { ObservedFn } from '../fn/observe.js';
-import { isEmpty } from './diff.js';
 import type { VersionPlan } from './plan.js';
 import type { DeployRequest } from './result.js';
 import { labelOf } from './result.js';
@@ -19,7 +18,7 @@ export async function guard(
   request: DeployRequest,
   isEmbedded: boolean,
 ): Promise<void> {
-  if (before === undefined || isEmpty(plan.body)) return;
+  if (before === undefined || plan.release.next === plan.release.live) return;
   const { share } = plan;
   const label = labelOf(plan);
   if (!isEmbedded && !request.inPlace && share !== null && share > 0 && share < WHOLE) {

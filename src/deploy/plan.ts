@@ -93,7 +93,7 @@ export function planVersion(
 ): VersionPlan {
   const { function: fn, version, cannotRun, image, tag } = desired;
   const { changes, body } = fnChange(desired, observed);
-  const release = releaseNumbers(observed, kept, !isEmpty(body));
+  const release = releaseNumbers(observed, kept, changes.length > 0);
   const noted = observed?.notes?.release;
   const note: Release | undefined =
     release.next === noted?.number ? noted : stamp && { ...stamp, number: release.next };

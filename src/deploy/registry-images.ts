@@ -41,9 +41,10 @@ export class RegistryImages implements ImageStore {
   readonly #options: RegistryImagesOptions;
   #tool: Promise<ContainerTool> | undefined;
 
-  /** @throws FnmeshError `usage` for what is no platform. */
+  /** @throws FnmeshError `usage` for what is no platform or no tag. */
   constructor(options: RegistryImagesOptions) {
-    const { platform, tool, labels, insecure } = options;
+    const { platform, tool, labels, insecure, tag } = options;
+    if (tag !== undefined) parseReference(`any:${tag}`);
     this.#options = options;
     this.builds = { kind: 'images', platform: parsePlatform(platform), labels, ...(tool && { tool }) };
     this.#registry = new Registry({ insecure });
