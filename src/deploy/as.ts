@@ -87,5 +87,6 @@ function renamed(folder: VersionFolder, version: string, { app }: Project): Vers
   const source = `${path === '/' ? '' : path}/${version}`;
   const registry = func.name.slice(0, func.name.lastIndexOf('/') + 1);
   const triggers = func.triggers.length === 0 ? [] : [{ name: fn, type: 'http', source }];
-  return { ...folder, version, func: { ...func, name: `${registry}${fn}`, triggers } };
+  // Its images stand beside the folder's own, with which they share layers.
+  return { ...folder, version, imageName: func.name, func: { ...func, name: `${registry}${fn}`, triggers } };
 }

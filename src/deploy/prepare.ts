@@ -169,9 +169,13 @@ function resultOf(
   return result;
 }
 
-function ownerOf({ project }: DeployRequest, { func }: VersionFolder, cannotRun?: string): ImageOwner {
+function ownerOf(
+  { project }: DeployRequest,
+  { func, imageName }: VersionFolder,
+  cannotRun?: string,
+): ImageOwner {
   const { name, version } = func;
-  const owner = { app: project.app.name, fn: fnName(func), name, version };
+  const owner = { app: project.app.name, fn: fnName(func), name: imageName ?? name, version };
   return cannotRun === undefined ? owner : { ...owner, image: storedImage(func) };
 }
 

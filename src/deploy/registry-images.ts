@@ -59,11 +59,14 @@ export class RegistryImages implements ImageStore {
     const notes = there?.notes;
     if (notes?.hash !== hash || notes.image?.ref !== there?.fn.image || notes.image === undefined)
       return null;
-    const tagged = this.#tagged(hash, owner);
-    const { tag, ...name } = parseReference(tagged);
-    const isSame = this.#options.load
-      ? notes.image.ref === tagged
-      : notes.image.ref.startsWith(`${formatReference(name)}@`) && notes.image.tag === tag;
+    const { registry, repository, tag } = parseReference(this.#tagged(hash, owner));
+    const live = parseReference(notes.image.ref);
+    const isSame =
+      live.registry === registry &&
+      live.repository === repository &&
+      (live.digest === undefined) === this.#options.load &&
+      // A raised version in func.yaml alone is no change; a tag that was asked for is.
+      (this.#options.tag === undefined || notes.image.tag === tag);
     return isSame ? notes.image.ref : null;
   }
 

@@ -108,11 +108,13 @@ function levelled<V extends Json>(
   before: Readonly<Record<string, V>>,
   after: Readonly<Record<string, V>>,
 ): Record<string, V | ''> | null {
+  // A key with an empty value cannot be put: a PUT of '' removes it. So it counts as one that is not there.
+  const has = (map: Readonly<Record<string, V>>, key: string): boolean =>
+    Object.hasOwn(map, key) && map[key] !== '';
   const changed = Object.entries(after).filter(
-    // A key with an empty value cannot be put: a PUT of '' removes it.
-    ([key, value]) => value !== '' && !(Object.hasOwn(before, key) && isDeepStrictEqual(before[key], value)),
+    ([key, value]) => has(after, key) && !(has(before, key) && isDeepStrictEqual(before[key], value)),
   );
-  const gone = Object.entries(before).filter(([key, value]) => value !== '' && !Object.hasOwn(after, key));
+  const gone = Object.entries(before).filter(([key]) => has(before, key) && !has(after, key));
   if (changed.length + gone.length === 0) return null;
   return Object.fromEntries<V | ''>([...changed, ...gone.map(([key]): [string, ''] => [key, ''])]);
 }

@@ -46,6 +46,8 @@ export type VersionFolder = {
   /** Absolute path of func.yaml, .yml or .json. */
   file: string;
   func: FuncFile;
+  /** The name of its image, where that is not func.yaml's. */
+  imageName?: string;
 };
 
 /** One function: its versions in ascending order (v2 before v10). */

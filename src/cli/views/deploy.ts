@@ -1,6 +1,7 @@
 import type { FieldChange } from '../../deploy/diff.js';
 import type { OutputResult } from '../../deploy/output.js';
 import type { DeployResult, RowError, VersionRow } from '../../deploy/result.js';
+import { WHOLE } from '../../routing/route.js';
 import { formatPercent } from '../../routing/weights.js';
 import type { ChosenTarget } from '../../target/target.js';
 import { megabytes, seconds } from '../format.js';
@@ -43,9 +44,11 @@ export function whereText({ name, fn, registry }: ChosenTarget): string {
 function orphanLines(orphans: DeployResult['orphans']): string[] {
   return orphans.map(({ function: fn, version, share }) => {
     const way =
-      share !== null && share > 0
-        ? `has ${formatPercent(share)}; shift that away, then --prune removes it`
-        : '--prune removes it';
+      share === WHOLE
+        ? `fnmesh destroy ${fn} removes the function`
+        : share !== null && share > 0
+          ? `has ${formatPercent(share)}; shift that away, then --prune removes it`
+          : '--prune removes it';
     return `${fn}/${version} is on the server and its folder is gone: ${way}`;
   });
 }
