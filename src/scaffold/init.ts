@@ -51,6 +51,11 @@ __pycache__/
 # The program that go build makes, but no folder of this name
 func
 !func/
+
+# Secrets: what \`env:\` in fnmesh.yaml reads
+.env
+.env.*
+!.env.example
 `;
 
 /**

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
+	"os"
+	"time"
 
 	fdk "github.com/fnproject/fdk-go"
 )
@@ -17,7 +20,8 @@ func main() {
 	fdk.Handle(fdk.HandlerFunc(hello))
 }
 
-// hello greets the name in the JSON body {"name": …} or, over an http trigger, in the query ?name=….
+// hello greets the name in the JSON body {"name": …} or, over an http trigger, in the query ?name=…. Where config
+// says NEXT, it asks the function there too, and gives that answer along.
 func hello(ctx context.Context, in io.Reader, out io.Writer) {
 	input := struct {
 		Name string `json:"name"`
@@ -28,10 +32,18 @@ func hello(ctx context.Context, in io.Reader, out io.Writer) {
 		input.Name = "World"
 	}
 
-	fdk.SetHeader(out, "Content-Type", "application/json")
-	_ = json.NewEncoder(out).Encode(map[string]string{
+	answer := map[string]any{
 		"message": fmt.Sprintf("Hello %s from {{function}} %s", input.Name, version),
-	})
+	}
+	fdk.SetHeader(out, "Content-Type", "application/json")
+	if next := os.Getenv("NEXT"); next != "" {
+		var err error
+		if answer["next"], err = ask(ctx, next); err != nil {
+			fdk.WriteStatus(out, http.StatusBadGateway)
+			answer = map[string]any{"message": err.Error()}
+		}
+	}
+	_ = json.NewEncoder(out).Encode(answer)
 }
 
 func queryName(ctx context.Context) string {
@@ -44,4 +56,29 @@ func queryName(ctx context.Context) string {
 		return ""
 	}
 	return address.Query().Get("name")
+}
+
+// ask calls another function. Fnmesh-Version goes along, so that what is pinned to v2 here is pinned to v2 there.
+func ask(ctx context.Context, address string) (answer any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	if pin := fdk.GetContext(ctx).Header().Get("Fnmesh-Version"); pin != "" {
+		request.Header.Set("Fnmesh-Version", pin)
+	}
+	reply, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", address, reply.Status)
+	}
+	if err = json.NewDecoder(reply.Body).Decode(&answer); err != nil {
+		return nil, fmt.Errorf("%s answered no JSON: %w", address, err)
+	}
+	return answer, nil
 }

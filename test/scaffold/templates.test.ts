@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { which } from '../../src/process/run.js';
@@ -42,6 +44,45 @@ async function greets(fn: FunctionProcess): Promise<void> {
   expect([get.status, post.status]).toEqual([200, 200]);
 }
 
+/** What every template's function does where config names another one: it asks that, as its caller was pinned. */
+async function asksNext(
+  start: (env: Record<string, string>) => Promise<FunctionProcess>,
+  failure = '502',
+): Promise<void> {
+  const pins: (string | string[] | undefined)[] = [];
+  const next = createServer((request, response) => {
+    const pin = request.headers['fnmesh-version'];
+    pins.push(pin);
+    response.statusCode = pin === 'v8' ? 503 : 200;
+    response.end(pin === 'v9' ? 'no JSON' : JSON.stringify({ message: `price ${String(pin)}` }));
+  });
+  await new Promise<void>((resolve) => next.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${(next.address() as AddressInfo).port}/price`;
+  const fn = await start({ NEXT: address });
+  const ask = async (pin?: string): Promise<{ status: unknown; body: unknown }> => {
+    const headers = overHttp('GET', 'http://localhost/t/hello-app/v2', pin ? { 'Fnmesh-Version': pin } : {});
+    const { status, headers: answered, body } = await fn.call(headers);
+    // By any other status Fn is told that the function itself failed, and drops what it says.
+    expect(status).toBe(200);
+    return { status: answered['fn-http-status'] ?? '200', body: JSON.parse(body.toString()) as unknown };
+  };
+  const message = 'Hello World from hello-app v2';
+  const text = (pattern: RegExp): unknown => ({ message: expect.stringMatching(pattern) as string });
+  try {
+    expect(await ask('v2')).toEqual({ status: '200', body: { message, next: { message: 'price v2' } } });
+    expect(await ask()).toEqual({ status: '200', body: { message, next: { message: 'price undefined' } } });
+    expect(pins).toEqual(['v2', undefined]);
+    expect(await ask('v8')).toEqual({ status: failure, body: text(/503/) });
+    expect(await ask('v9')).toMatchObject({ status: failure, body: text(/\S/) });
+    next.closeAllConnections();
+    await new Promise((resolve) => next.close(resolve));
+    expect(await ask('v2')).toEqual({ status: failure, body: text(/127\.0\.0\.1:\d+\/price.*refused/i) });
+  } finally {
+    next.close();
+    await fn.stop('SIGKILL');
+  }
+}
+
 describe('templates', () => {
   it.each(RUNTIMES)('%s has its version in exactly one line, which add can rewrite', async (runtime) => {
     const dir = await rendered(runtime);
@@ -53,7 +94,7 @@ describe('templates', () => {
     expect(withVersion('other.txt', text, 'v3')).toBeUndefined();
   });
 
-  it('node is JavaScript and installs, listens and greets', async () => {
+  it('node is JavaScript, installs, listens, greets and asks the next function', async () => {
     const dir = await rendered('node');
     run(dir, process.execPath, '--check', 'func.js');
     run(dir, 'npm', 'install', '--no-audit', '--no-fund', '--loglevel=error');
@@ -63,21 +104,25 @@ describe('templates', () => {
     } finally {
       await fn.stop();
     }
+    await asksNext((env) => startFunction(process.execPath, ['func.js'], dir, env));
   });
 });
 
 describe.skipIf(!hasPython)('the python template (needs python3)', () => {
-  it('compiles, installs, listens and greets', async () => {
+  it('compiles, installs, listens, greets and asks the next function', async () => {
     const dir = await rendered('python');
     run(dir, 'python3', '-m', 'py_compile', 'func.py');
     run(dir, 'python3', '-m', 'venv', '.venv');
     run(dir, '.venv/bin/pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt');
-    const fn = await startFunction(join(dir, '.venv/bin/fdk'), ['func.py', 'handler'], dir);
+    const start = (env: Record<string, string> = {}): Promise<FunctionProcess> =>
+      startFunction(join(dir, '.venv/bin/fdk'), ['func.py', 'handler'], dir, env);
+    const fn = await start();
     try {
       await greets(fn);
     } finally {
       await fn.stop('SIGKILL');
     }
+    await asksNext(start, '503');
   }, 180_000);
 });
 
@@ -109,6 +154,8 @@ describe.skipIf(!hasGo)('the go templates (need go)', () => {
   });
 
   it('greets', () => greets(fn));
+
+  it('asks the next function', () => asksNext((env) => startFunction('./func', [], dir, env)));
 
   it('listens on a socket that anybody may use', () => {
     expect(statSync(fn.socket).mode & 0o777).toBe(0o666);
