@@ -46,7 +46,7 @@ export default class Undo extends BaseCommand {
     const target = await connect(flags, this.emit);
     const { router } = target;
     const { observe } = await import('../fn/observe.js');
-    const { newestDeploy, planUndoDeploy } = await import('../deploy/plan-undo.js');
+    const { newestDeploy, planUndoDeploy, shownPlan } = await import('../deploy/plan-undo.js');
     const [table, changes, observed] = await Promise.all([
       router.read(app),
       router.history(app),
@@ -56,7 +56,7 @@ export default class Undo extends BaseCommand {
     const shift = newestChange(changes, args.function);
     if (deploy !== null && (shift === undefined || deploy.at > shift.at)) {
       const plan = planUndoDeploy(app, observed, table, deploy.deploy);
-      if (flags['dry-run']) return this.done(plan, () => undoDeployPlanView(plan));
+      if (flags['dry-run']) return this.done(shownPlan(plan), () => undoDeployPlanView(plan));
       const { undoDeploy } = await import('../deploy/undo.js');
       const ports = { ...target, emit: this.emit };
       const result = await undoDeploy(plan, whoAmI(), flags.message, ports);

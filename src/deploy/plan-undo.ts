@@ -122,3 +122,10 @@ function fieldChanges(now: ReturnType<typeof contentOf>, body: FnChange): FieldC
   );
   return [...flat, ...maps];
 }
+
+/** What of a plan is shown: without what is sent, which holds values of config that are shown nowhere. */
+export function shownPlan({ versions, ...plan }: UndoDeployPlan): Omit<UndoDeployPlan, 'versions'> & {
+  versions: Omit<UndoneVersion, 'body' | 'notes'>[];
+} {
+  return { ...plan, versions: versions.map(({ body: _, notes: __, ...version }) => version) };
+}

@@ -23,6 +23,10 @@ export type WiredFunction = {
   added: string[];
   /** Versions that are in the route and no more on the server; their share stays theirs. */
   missing: string[];
+  /** Versions that are in the route, and lead to another Fn server than the one that was asked. */
+  elsewhere: string[];
+  /** Versions whose part of the route now leads to another Fn server; null: the embedded one. */
+  moved: { version: string; from: string | null; to: string | null }[];
   /** Versions that no route can lead to, with the reason. */
   unrouted: { version: string; why: string }[];
 };
@@ -102,12 +106,20 @@ function wireOne(
   before?: Route,
 ): Wired {
   const unrouted: WiredFunction['unrouted'] = [];
+  const moved: WiredFunction['moved'] = [];
   const destinations: Record<string, Destination> = { ...before?.destinations };
   const runnable: string[] = [];
   for (const [version, { fn, triggers, notes }] of versions) {
     const trigger = firstTrigger(triggers);
     if (trigger === undefined) unrouted.push({ version, why: 'it has no http trigger' });
-    else destinations[version] = destination(app, fn.name, trigger, locate);
+    else {
+      const from = before?.destinations[version];
+      const to = destination(app, fn.name, trigger, locate);
+      if (from !== undefined && serverOf(from) !== serverOf(to)) {
+        moved.push({ version, from: serverOf(from), to: serverOf(to) });
+      }
+      destinations[version] = to;
+    }
     if (trigger !== undefined && !notes?.unready && notes?.cannotRun === undefined) runnable.push(version);
   }
   const [lowest] = runnable.sort(compareVersions);
@@ -133,6 +145,11 @@ function wireOne(
       }
     : null;
   const known = before?.split ?? {};
+  const absent = versionsOf(known).filter((version) => !versions.has(version));
+  // Of any version of this server its server can be told; without one they all count as its own.
+  const own = [...versions.keys()].flatMap((version) => destinations[version] ?? []).map(serverOf)[0];
+  const isElsewhere = (version: string): boolean =>
+    own !== undefined && serverOf(destinations[version]!) !== own;
   const wired: WiredFunction = {
     function: name,
     host,
@@ -140,7 +157,9 @@ function wireOne(
     before: before?.split ?? null,
     after: route?.split ?? null,
     added: versionsOf(split).filter((version) => routable && !Object.hasOwn(known, version)),
-    missing: versionsOf(known).filter((version) => !versions.has(version)),
+    missing: absent.filter((version) => !isElsewhere(version)),
+    elsewhere: absent.filter(isElsewhere),
+    moved,
     unrouted: unrouted.sort((a, b) => compareVersions(a.version, b.version)),
   };
   return { wired, route };
@@ -150,4 +169,9 @@ function destination(app: AppName, fn: string, trigger: Trigger, locate: Locate)
   const endpoint = locate(app, trigger);
   const { source } = trigger;
   return endpoint === undefined ? { fn, source } : { fn, source, endpoint };
+}
+
+/** Which server a destination is on; null: the embedded one. */
+function serverOf({ endpoint }: Destination): string | null {
+  return endpoint === undefined ? null : new URL(endpoint).origin;
 }

@@ -28,6 +28,13 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
     ...fn.unrouted.map(({ version, why }) => `${fn.function}/${version} is deployed but not routed: ${why}`),
   );
   lines.push(
+    ...fn.elsewhere.map((version) => `${fn.function}/${version} is on another Fn server than this`),
+    ...fn.moved.map(
+      ({ version, from, to }) =>
+        `${fn.function}/${version} was routed to ${from ?? 'the embedded server'}, and is to ${to ?? 'the embedded server'} now`,
+    ),
+  );
+  lines.push(
     ...fn.missing.map(
       (version) => `${fn.function}/${version} is gone from the Fn server; its share gets 404`,
     ),
