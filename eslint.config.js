@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist', 'dist.*', 'coverage', 'node_modules', 'templates', 'test/fixtures'] },
+  { ignores: ['dist', 'dist.*', 'coverage', '.lab', 'node_modules', 'templates', 'test/fixtures'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
