@@ -103,7 +103,7 @@ export class FnApi {
     let mayBeThere = false;
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#http.send(method, path, body).catch(noAnswer);
-      const failure = failureOf(method, outcome, { answered: this.#answered, loopback: this.#loopback });
+      const failure = failureOf(outcome, { answered: this.#answered, loopback: this.#loopback });
       // The first request may have arrived late, after it was looked up.
       const isTaken = mayBeThere && !(outcome instanceof NoAnswer) && outcome.status === 409;
       mayBeThere ||= failure?.arrived === true;

@@ -24,30 +24,26 @@ export type Failure = {
 /** What is known of the server: whether it has answered as Fn before, and whether it is on this machine. */
 export type Known = { answered: boolean; loopback: boolean };
 
-/** Whether the answer is one that a server or a proxy before it gives when it cannot answer just now. */
-function isPassing(method: string, status: number): boolean {
-  // Fn's own 500 of a PUT or DELETE stays what it is; a POST is looked up before it is made again.
-  if (status === 500) return method === 'GET' || method === 'POST';
-  return status === 429 || (status >= 502 && status <= 504);
+/**
+ * Whether the answer is one that a server or a proxy before it gives when it cannot answer just now. To make a PUT or
+ * DELETE again does no harm, and a POST is looked up before it is.
+ */
+function isPassing(status: number): boolean {
+  return status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
 /**
  * Why an attempt is worth another one; null when its outcome is final.
  * @param now Milliseconds since 1970, for a Retry-After that is a date.
  */
-export function failureOf(
-  method: string,
-  outcome: Answer | NoAnswer,
-  known: Known,
-  now = Date.now(),
-): Failure | null {
+export function failureOf(outcome: Answer | NoAnswer, known: Known, now = Date.now()): Failure | null {
   if (outcome instanceof NoAnswer) {
     if (isPermanent(outcome.code, known)) return null;
     const { arrived, stale } = outcome;
     return { why: wordsOf(outcome), arrived, ...(stale && { atOnce: true }) };
   }
   const { status, headers, body } = outcome;
-  if (isPassing(method, status)) {
+  if (isPassing(status)) {
     const afterMs = retryAfterMs(headers['retry-after'], now);
     // 429 is said before anything is done.
     return { why: `answers ${status}`, arrived: status !== 429, ...(afterMs !== undefined && { afterMs }) };

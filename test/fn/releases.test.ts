@@ -208,7 +208,7 @@ describe('levelling', () => {
       team: 'y',
     };
     expect(contentOf(asFn({ annotations })).annotations).toEqual({ team: 'y' });
-    const { annotations: _, ...bare } = asFn({});
-    expect(contentOf(bare).annotations).toEqual({});
+    const { annotations: none, ...bare } = asFn({});
+    expect(contentOf(bare).annotations).toEqual(none);
   });
 });
