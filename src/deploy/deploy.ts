@@ -2,7 +2,7 @@
 // triggers, route; a version that fails does not stop the others.
 import { randomUUID } from 'node:crypto';
 import { pruneBuilds } from '../build/store.js';
-import type { App } from '../fn/model.js';
+import { type App, HTTP_ENDPOINT } from '../fn/model.js';
 import { NOTHING, observe } from '../fn/observe.js';
 import type { Observed } from '../fn/observe.js';
 import type { DeployStamp } from '../fn/releases.js';
@@ -58,9 +58,9 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
     await guard(plan, there, request, isEmbedded(ports)).catch((error: unknown) => failed(row, error));
   }
   const desired = prepared.flatMap((each) => each.desired ?? []);
-  // What is not there yet has no address that the server could tell.
+  // Of an app that is not there yet no server could say where its triggers are.
   const locate: DeployPorts['locate'] = (app, trigger) =>
-    trigger.id === '' ? undefined : ports.locate(app, trigger);
+    trigger.annotations?.[HTTP_ENDPOINT] === undefined ? undefined : ports.locate(app, trigger);
   const plan = planWire(name, afterwards(before, desired), table, locate, functionsOf(request));
   return resultOf(request, prepared, plan, ports.fn?.url ?? null, before, table);
 }

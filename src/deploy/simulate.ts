@@ -1,5 +1,6 @@
 // What would be on the server after a deploy: only what routes depend on. Pure.
 import type { Fn, Trigger } from '../fn/model.js';
+import { HTTP_ENDPOINT } from '../fn/model.js';
 import type { DesiredVersion } from './desired.js';
 import { versionAnnotations } from '../fn/notes.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
@@ -9,10 +10,14 @@ import { observed } from '../fn/observe.js';
 export function afterwards(before: Observed, desired: readonly DesiredVersion[]): Observed {
   const names = new Set(desired.map(({ fn }) => fn));
   const kept = before.fns.filter(({ fn }) => !names.has(fn.name));
-  return { app: before.app, fns: [...kept, ...desired.map(asObserved)], releases: before.releases };
+  return {
+    app: before.app,
+    fns: [...kept, ...desired.map((version) => asObserved(version, triggerBase(before)))],
+    releases: before.releases,
+  };
 }
 
-function asObserved(version: DesiredVersion): ObservedFn {
+function asObserved(version: DesiredVersion, base: string | undefined): ObservedFn {
   const stamps = { created_at: '', updated_at: '' };
   const fn: Fn = {
     ...stamps,
@@ -29,7 +34,17 @@ function asObserved(version: DesiredVersion): ObservedFn {
   const [first] = version.triggers;
   const notes = { ...version, put, image: undefined };
   if (first === undefined) return { fn, triggers: [], notes };
-  const annotations = versionAnnotations(notes);
+  const endpoint = base === undefined ? {} : { [HTTP_ENDPOINT]: base + first.source };
+  const annotations = { ...versionAnnotations(notes), ...endpoint };
   const trigger: Trigger = { ...stamps, ...first, id: '', app_id: '', fn_id: '', type: 'http', annotations };
   return observed(fn, [trigger]);
+}
+
+/** What stands before the sources of the app's triggers in their URLs; a server that has none does not tell. */
+function triggerBase({ fns }: Observed): string | undefined {
+  for (const { source, annotations } of fns.flatMap(({ triggers }) => triggers)) {
+    const endpoint = annotations?.[HTTP_ENDPOINT];
+    if (typeof endpoint === 'string' && endpoint.endsWith(source)) return endpoint.slice(0, -source.length);
+  }
+  return undefined;
 }

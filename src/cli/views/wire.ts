@@ -31,7 +31,7 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
     ...fn.elsewhere.map((version) => `${fn.function}/${version} is on another Fn server than this`),
     ...fn.moved.map(
       ({ version, from, to }) =>
-        `${fn.function}/${version} was routed to ${from ?? 'the embedded server'}, and is to ${to ?? 'the embedded server'} now`,
+        `${fn.function}/${version}: its part of the route moves from ${from ?? 'the embedded server'} to ${to ?? 'the embedded server'}`,
     ),
   );
   lines.push(
