@@ -61,10 +61,10 @@ export function lineages({ fns, releases }: Observed): Lineage[] {
 /** The deploys that changed something in place, newest first. */
 export function listDeploys(observed: Observed): DeployChange[] {
   const changes = new Map<string, DeployChange>();
-  for (const { function: name, version, kept, releases, undone } of lineages(observed)) {
+  for (const { function: name, version, releases, undone } of lineages(observed)) {
     for (const { number, deploy, at, by, message, commit, undoes, restores } of releases) {
       // The first release came with a new version, which the route's history tells of.
-      if (deploy === '' || (number === 1 && kept.every((other) => other.number >= number))) continue;
+      if (number === 1) continue;
       const change: DeployChange = changes.get(deploy) ?? {
         deploy,
         at,

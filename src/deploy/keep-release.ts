@@ -1,4 +1,5 @@
 // What an fn is before it is changed stays on its server, so that the change can be undone from anywhere.
+import { randomUUID } from 'node:crypto';
 import type { FnServer } from '../fn/fn-server.js';
 import type { Annotations, Fn } from '../fn/model.js';
 import { NOTE_RELEASE } from '../fn/model.js';
@@ -37,9 +38,9 @@ export async function keepRelease(
   return { fn: copy, of: fn.name, number, release: notes?.release ?? null };
 }
 
-/** The notes of a copy stand in itself, since it has no trigger. */
+/** The notes of a copy stand in itself, since it has no trigger. What nobody noted is a deploy of its own. */
 function releaseNotes({ fn, notes }: { fn: Fn; notes: ObservedFn['notes'] }, number: number): Annotations {
-  if (notes?.release) return versionAnnotations({ ...notes, release: { ...notes.release, number } });
-  const unknown = { number, deploy: '', at: fn.updated_at, by: 'unknown' };
+  if (notes?.release?.number === number) return versionAnnotations(notes);
+  const unknown = { number, deploy: randomUUID().slice(0, 8), at: fn.updated_at, by: 'unknown' };
   return { ...(notes && versionAnnotations(notes)), [NOTE_RELEASE]: unknown };
 }

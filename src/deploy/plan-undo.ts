@@ -38,15 +38,19 @@ export type UndoDeployPlan = {
 };
 
 /**
- * The newest deploy not yet undone that changed a version in place; null when there is none.
+ * The newest deploy not yet undone that changed a version in place; null when there is none. It may be one of which
+ * nothing is kept any more: `planUndoDeploy` says so, where else an older change would be undone in its place.
  * @param fn Only deploys that changed this function.
  */
 export function newestDeploy(observed: Observed, fn?: string): { deploy: string; at: string } | null {
   const tops = lineages(observed)
     .filter((lineage) => fn === undefined || lineage.function === fn)
-    .flatMap((lineage) => {
-      const release = lineage.releases.find(({ number }) => number === lineage.stack.at(-1));
-      return release !== undefined && release.deploy !== '' && lineage.stack.length > 1 ? [release] : [];
+    .flatMap(({ releases, stack }) => {
+      const number = stack.at(-1) ?? 1;
+      if (number === 1) return [];
+      const top = releases.find((release) => release.number === number);
+      // Of a release that an undo brought back only the number is known.
+      return top ?? { deploy: releases.at(-1)!.deploy, at: releases[0]!.at };
     });
   const [first] = tops.sort((a, b) => Number(a.at < b.at) - Number(a.at > b.at));
   return first === undefined ? null : { deploy: first.deploy, at: first.at };
@@ -63,13 +67,16 @@ export function planUndoDeploy(
   table: RouteTable,
   deploy: string,
 ): UndoDeployPlan {
-  const part = lineages(observed).filter(({ releases, stack }) =>
+  const all = lineages(observed);
+  const part = all.filter(({ releases, stack }) =>
     releases.some(
-      (release) => release.deploy === deploy && release.number > 1 && stack.slice(1).includes(release.number),
+      (release) => release.deploy === deploy && release.number > 1 && stack.includes(release.number),
     ),
   );
   const release = part.flatMap(({ releases }) => releases.find((each) => each.deploy === deploy) ?? [])[0];
   if (release === undefined) {
+    const spent = all.find(({ releases, stack }) => stack.length === 1 && releases.at(-1)?.deploy === deploy);
+    if (spent !== undefined && spent.stack[0]! > 1) throw notKept(spent);
     throw new FnmeshError('conflict', `there is nothing left of deploy ${deploy} to undo`, {
       try: 'fnmesh history',
     });
@@ -81,21 +88,18 @@ export function planUndoDeploy(
 function back(lineage: Lineage, deploy: string, table: RouteTable): UndoneVersion {
   const { function: name, version, live, releases, stack } = lineage;
   const top = releases.find(({ number }) => number === stack.at(-1));
-  const label = labelOf(lineage);
   if (top?.deploy !== deploy) {
-    const message = `deploy ${deploy} also changed ${label}, which ${top?.by ?? 'somebody'} deployed again since`;
+    const message = `deploy ${deploy} also changed ${labelOf(lineage)}, which ${top?.by ?? 'somebody'} deployed again since`;
     throw new FnmeshError('conflict', message, { try: `fnmesh undo ${name}` });
   }
-  const to = stack.at(-2) as number;
-  const found = keptContent(lineage, to);
-  if (found?.notes == null) {
-    throw new FnmeshError('conflict', `release ${label}@${to} is not kept any more`, {
-      try: `git checkout the files you want, then fnmesh deploy ${label}`,
-    });
-  }
+  const to = stack.at(-2);
+  const found = to === undefined ? undefined : keptContent(lineage, to);
+  if (to === undefined || found === undefined) throw notKept(lineage);
+  // Somebody else's fn, before it was taken over, had none.
+  const notes: VersionNotes = found.notes ?? { function: name, version, hash: '', put: NOTHING_PUT };
   const now = contentOf(live.fn);
   const body = levelling(now, found.content);
-  const secrets = [...(live.notes.put.secrets ?? []), ...(found.notes.put.secrets ?? [])];
+  const secrets = [...(live.notes.put.secrets ?? []), ...(notes.put.secrets ?? [])];
   return {
     function: name,
     version,
@@ -105,8 +109,17 @@ function back(lineage: Lineage, deploy: string, table: RouteTable): UndoneVersio
     share: table.routes.find(({ route }) => route.function === name)?.route.split[version] ?? null,
     changes: withoutSecrets(fieldChanges(now, body), secrets),
     body,
-    notes: found.notes,
+    notes,
   };
+}
+
+const NOTHING_PUT = { config: [], annotations: [], limits: [] };
+
+function notKept(lineage: Lineage): FnmeshError {
+  const label = labelOf(lineage);
+  const message = `what ${label} was before release ${lineage.stack.at(-1)} is not kept any more`;
+  const way = { try: `git checkout the files you want, then fnmesh deploy ${label}` };
+  return new FnmeshError('conflict', message, way);
 }
 
 function fieldChanges(now: ReturnType<typeof contentOf>, body: FnChange): FieldChange[] {

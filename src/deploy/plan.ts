@@ -143,8 +143,9 @@ export function releaseNumbers(
   kept: readonly KeptRelease[],
   isChanged: boolean,
 ): VersionPlan['release'] {
-  if (observed === undefined) return { live: 0, next: 1 };
+  // There are copies without their fn when others removed it.
   const newest = Math.max(0, ...kept.map(({ number }) => number));
+  if (observed === undefined) return { live: 0, next: newest + 1 };
   const noted = observed.notes?.release?.number;
   const copy = kept.find(({ number }) => number === noted);
   const content = contentOf(observed.fn);
