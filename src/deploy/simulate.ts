@@ -34,8 +34,8 @@ function asObserved(version: DesiredVersion, base: string | undefined): Observed
   const [first] = version.triggers;
   const notes = { ...version, put, image: undefined };
   if (first === undefined) return { fn, triggers: [], notes };
-  const endpoint = base === undefined ? {} : { [HTTP_ENDPOINT]: base + first.source };
-  const annotations = { ...versionAnnotations(notes), ...endpoint };
+  const annotations = versionAnnotations(notes);
+  if (base !== undefined) annotations[HTTP_ENDPOINT] = base + first.source;
   const trigger: Trigger = { ...stamps, ...first, id: '', app_id: '', fn_id: '', type: 'http', annotations };
   return observed(fn, [trigger]);
 }
