@@ -55,6 +55,7 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
     Object.assign(row, { deploy: TO_DO[plan.action], ...shown(plan), ...refusal(request, desired) });
     row.image = desired.image;
     row.address = addressOf(there, ports.fn?.url);
+    if (!isNewRelease(plan)) continue;
     await guard(plan, there, request, isEmbedded(ports)).catch((error: unknown) => failed(row, error));
   }
   const desired = prepared.flatMap((each) => each.desired ?? []);
@@ -165,7 +166,7 @@ async function deployOne(
   let done: Done = { stale: [] };
   try {
     assertHeld();
-    await guard(plan, before, request, isEmbedded(ports));
+    if (isNewRelease(plan)) await guard(plan, before, request, isEmbedded(ports));
     const wanted = { ...desired, image: desired.image };
     const releases = releasesOf(observed, desired);
     const { stale, fnId, kept } = await applyVersion(plan, wanted, before, releases, app, ports);
@@ -195,6 +196,10 @@ function shown({ changes, release, kept }: VersionPlan): {
   kept: string[];
 } {
   return { changes, release: release.next, kept };
+}
+
+function isNewRelease({ release }: VersionPlan): boolean {
+  return release.next !== release.live;
 }
 
 function isEmbedded({ readiness }: Pick<DeployPorts, 'readiness'>): boolean {

@@ -1,9 +1,8 @@
 // What must not be changed although it could be.
 import { FnmeshError } from '../errors.js';
-import { WHOLE } from '../routing/route.js';
+import { type BasisPoints, WHOLE } from '../routing/route.js';
 import { formatPercent } from '../routing/weights.js';
 import type { ObservedFn } from '../fn/observe.js';
-import type { VersionPlan } from './plan.js';
 import type { DeployRequest } from './result.js';
 import { labelOf } from './result.js';
 
@@ -13,14 +12,14 @@ import { labelOf } from './result.js';
  * @throws FnmeshError `conflict`.
  */
 export async function guard(
-  plan: VersionPlan,
+  version: { function: string; version: string; share: BasisPoints | null },
   before: ObservedFn | undefined,
   request: DeployRequest,
   isEmbedded: boolean,
 ): Promise<void> {
-  if (before === undefined || plan.release.next === plan.release.live) return;
-  const { share } = plan;
-  const label = labelOf(plan);
+  if (before === undefined) return;
+  const { share } = version;
+  const label = labelOf(version);
   if (!isEmbedded && !request.inPlace && share !== null && share > 0 && share < WHOLE) {
     const message = `${label} has ${formatPercent(share)} of the traffic beside other versions; what is being compared must not change`;
     const next = `fnmesh deploy ${label} --as next (a new version), or --in-place`;

@@ -9,6 +9,7 @@ import type { BasisPoints } from '../routing/route.js';
 import type { DesiredVersion, Made } from './desired.js';
 import { desiredVersion, fnName, storedImage } from './desired.js';
 import type { Observed } from '../fn/observe.js';
+import { guard } from './guard.js';
 import type { DeployPorts, ImageOwner, ImageStore } from './ports.js';
 import type { DeployRequest, VersionRow } from './result.js';
 import { labelOf, rowError } from './result.js';
@@ -35,7 +36,7 @@ export async function prepare(
     const { version } = outcome;
     const row = rowOf(version, table);
     try {
-      checkSources(version, request, before);
+      checkPlace(version, request, before);
       const build = resultOf(outcome, row);
       const { hash, cannotRun } = { cannotRun: undefined, ...build };
       const { image, tag, pushed } = await images.publish(build, ownerOf(request, version, cannotRun));
@@ -50,7 +51,7 @@ export async function prepare(
   return versions.map((version) => made.get(version) as Prepared);
 }
 
-/** The versions that the server runs as they would be built. */
+/** The versions that the server runs as they would be built, and those that must not be changed. */
 async function deployed(
   builds: Builds,
   request: DeployRequest,
@@ -65,10 +66,14 @@ async function deployed(
     const { version, hash } = plan;
     const there = before.fns.find(({ fn }) => fn.name === fnName(version.func));
     const image = images.deployed(hash, ownerOf(request, version), there);
-    if (image === null) continue;
     const row: VersionRow = { ...rowOf(version, table), build: 'unchanged' };
     try {
-      checkSources(version, request, before);
+      checkPlace(version, request, before);
+      if (image === null) {
+        // Before minutes of building rather than after them.
+        if (there?.notes?.hash !== hash) await guard(row, there, request, false);
+        continue;
+      }
       found.set(version, { row, desired: wanted(request, version, { hash, image }) });
     } catch (error) {
       found.set(version, { row: failed(row, error), desired: null });
@@ -83,7 +88,7 @@ function given(request: DeployRequest, image: string, before: Observed, table: R
   return request.versions.map((version) => {
     const row: VersionRow = { ...rowOf(version, table), build: 'given' };
     try {
-      checkSources(version, request, before);
+      checkPlace(version, request, before);
       return { row, desired: wanted(request, version, { hash, image }) };
     } catch (error) {
       return { row: failed(row, error), desired: null };
@@ -111,7 +116,7 @@ export async function foresee(
     const { version } = plan;
     const row = rowOf(version, table);
     try {
-      checkSources(version, request, before);
+      checkPlace(version, request, before);
       if ('error' in plan) throw plan.error;
       const { hash, ready, cannotRun } = plan;
       const owner = ownerOf(request, version, cannotRun);
@@ -179,18 +184,24 @@ function ownerOf(
   return cannotRun === undefined ? owner : { ...owner, image: storedImage(func) };
 }
 
-/** A real server takes a second trigger of the same source from a PUT, and then answers from either. */
-function checkSources(version: VersionFolder, { versions, project }: DeployRequest, before: Observed): void {
+/** What belongs to another fn: a version's place, and its sources, of which a real server takes a second one in a PUT. */
+function checkPlace(version: VersionFolder, { versions, project }: DeployRequest, before: Observed): void {
   const own = new Set(versions.map(({ func }) => fnName(func)));
   const wanted = new Set(version.func.triggers.map(({ source }) => source));
-  for (const { fn, triggers } of before.fns) {
+  const label = labelOf(version);
+  for (const { fn, triggers, notes } of before.fns) {
+    if (notes !== null && labelOf(notes) === label && fn.name !== fnName(version.func)) {
+      const message = `${label} is fn ${fn.name} on the server, and ${fnName(version.func)} in ${version.file}`;
+      const next = notes.as ? `fnmesh deploy ${version.function} --as next` : `name: ${fn.name} in func.yaml`;
+      throw new FnmeshError('conflict', message, { try: next });
+    }
     if (own.has(fn.name)) continue;
     for (const { name, source } of triggers) {
       if (!wanted.has(source)) continue;
       const message = `${version.file}: source ${source} belongs to trigger ${name} of fn ${fn.name} on the server`;
       const command = `fn delete trigger ${project.app.name} ${fn.name} ${name}`;
       throw new FnmeshError('conflict', message, {
-        try: `choose another source for ${labelOf(version)}, or: ${command}`,
+        try: `choose another source for ${label}, or: ${command}`,
       });
     }
   }
