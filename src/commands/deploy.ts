@@ -4,6 +4,7 @@ import { buildFlags } from '../cli/deploy-flags.js';
 import { dryRunFlag, fnPortFlag, gatewayPortFlag, messageFlag, targetFlags, yesFlag } from '../cli/flags.js';
 import { confirm } from '../cli/prompt.js';
 import { deployView, outputView, whereText } from '../cli/views/deploy.js';
+import { rolloutView } from '../cli/views/rollout.js';
 import { trafficView } from '../cli/views/traffic.js';
 import { choose, connectOrStart } from '../compose.js';
 import { type DeployFlags, imagesFor, planFor, registryImages, requestFor } from '../compose-deploy.js';
@@ -94,7 +95,7 @@ export default class Deploy extends BaseCommand {
       const { plan, target } = await planFor(flags, selectors, this.emit);
       if (!target.embedded) this.emit({ type: 'note', text: whereText(target.chosen) });
       const gateway = target.server?.gatewayUrl ?? null;
-      return this.done(plan, () => deployView(plan, true, gateway), plan.failed === 0);
+      return this.done(plan, () => deployView(plan, true, gateway, flags.prune), plan.failed === 0);
     }
     const to = flags.shift === undefined ? null : parseShift([`v1=${flags.shift}`])[0]!.to;
     const ports = askedPorts(flags);
@@ -123,7 +124,7 @@ export default class Deploy extends BaseCommand {
         ? null
         : await shiftOne(request, { ...made, to }, target.router, this.emit);
     const text = (): string => {
-      const lines = deployView(result, false, target.server.gatewayUrl);
+      const lines = rolloutView(result, target.server.gatewayUrl, process.cwd());
       return shift === null ? lines : `${lines}\n${trafficView(shift)}`;
     };
     const { name, registry } = target.chosen;

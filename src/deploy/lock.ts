@@ -11,6 +11,7 @@ import { LOCK_NAME } from '../fn/releases.js';
 import { unlessGone } from '../fn/unless-gone.js';
 
 const NOTE_LOCK = 'fnmesh/lock';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const RENEW_MS = 10_000;
 /** A holder that has not renewed for so long is gone. Measured by the waiting side's own clock. */
 const LEASE_MS = 35_000;
@@ -50,6 +51,19 @@ export async function withDeployLock<T>(
     });
   }, RENEW_MS);
   renew.unref();
+  const release = async (): Promise<void> => {
+    clearInterval(renew);
+    await server.deleteFn(id).catch((error: unknown) => {
+      // Others wait until the lease ends, and the work is done all the same.
+      if (!(error instanceof FnmeshError)) throw error;
+    });
+  };
+  // Who breaks a deploy off must not make the next one wait; a second signal does not wait for the server.
+  const onSignal = (signal: NodeJS.Signals): void => {
+    for (const each of SIGNALS) process.off(each, onSignal);
+    void release().finally(() => process.kill(process.pid, signal));
+  };
+  for (const each of SIGNALS) process.on(each, onSignal);
   try {
     return await work(() => {
       if (!lost) return;
@@ -58,12 +72,8 @@ export async function withDeployLock<T>(
       });
     });
   } finally {
-    clearInterval(renew);
-    await server.deleteFn(id).catch((error: unknown) => {
-      // Others wait until the lease ends, and the work is done all the same.
-      if (error instanceof FnmeshError) return;
-      throw error;
-    });
+    for (const each of SIGNALS) process.off(each, onSignal);
+    await release();
   }
 }
 

@@ -8,11 +8,16 @@ import { megabytes, seconds } from '../format.js';
 import { table } from '../table.js';
 import { functionLines } from './wire.js';
 
-/** A row per version, what failed, the addresses, and what to type next. `dry` = nothing was done. */
-export function deployView(result: DeployResult, dry: boolean, gatewayUrl: string | null): string {
+/** A row per version, what failed, the addresses, and what to type next. `dry` = nothing was done, `prune` = it was to remove what has no folder. */
+export function deployView(
+  result: DeployResult,
+  dry: boolean,
+  gatewayUrl: string | null,
+  prune = false,
+): string {
   const parts = [appLine(result, dry), rowsView(result.versions, dry)];
   for (const row of result.versions) parts.push(...details(row, dry));
-  parts.push(...orphanLines(result.orphans));
+  parts.push(...orphanLines(result.orphans, prune));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
   for (const { why, command } of result.next) parts.push(`${why}: ${command}`);
@@ -41,14 +46,16 @@ export function whereText({ name, fn, registry }: ChosenTarget): string {
   return `target ${name.value} (${name.from}): Fn server ${server}, registry ${images}`;
 }
 
-function orphanLines(orphans: DeployResult['orphans']): string[] {
+function orphanLines(orphans: DeployResult['orphans'], prune: boolean): string[] {
   return orphans.map(({ function: fn, version, share }) => {
     const way =
       share === WHOLE
         ? `fnmesh destroy ${fn} removes the function`
         : share !== null && share > 0
           ? `has ${formatPercent(share)}; shift that away, then --prune removes it`
-          : '--prune removes it';
+          : prune
+            ? 'would be removed'
+            : '--prune removes it';
     return `${fn}/${version} is on the server and its folder is gone: ${way}`;
   });
 }
