@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { readSettings } from '../src/project/settings.js';
+import { folderWith } from './project/folder.js';
 
 type Manifest = {
   commands: Record<
@@ -28,6 +30,7 @@ const ORDER = [
   'init',
   'add',
   'deploy',
+  'diff',
   'shift',
   'undo',
   'history',
@@ -46,7 +49,9 @@ const ORDER = [
 function commandTable(): string {
   const rows = ORDER.map((id) => {
     const { summary, aliases, flags } = commands[id]!;
-    const own = Object.values(flags).filter(({ helpGroup }) => helpGroup !== 'GLOBAL');
+    const own = Object.values(flags).filter(
+      ({ helpGroup }) => !['GLOBAL', 'TARGET'].includes(helpGroup ?? ''),
+    );
     const names = own.map((flag) => `\`${flag.char ? `-${flag.char}` : `--${flag.name}`}\``).join(' ');
     const also = aliases.length > 0 ? ` (also \`${aliases.join('`, `')}\`)` : '';
     return `| \`${id}\`${also} | ${summary.replaceAll('|', '\\|')} | ${names} |`;
@@ -80,4 +85,34 @@ test('every command line of the README names a command that exists', () => {
   const named = new Set([...lines].map(([, id]) => id!));
   expect([...named].filter((id) => !(id in commands))).toEqual([]);
   expect(named.size).toBeGreaterThan(5);
+});
+
+test('every flag of a command line in the README is a flag of its command', () => {
+  const lines = readFileSync(README, 'utf8').matchAll(/\bfnmesh ([a-z]+)((?: [^\n`#|;&]+)?)/g);
+  const wrong = [...lines].flatMap(([, id, rest]) =>
+    [...rest!.matchAll(/(?:^| )--([a-z-]+)/g)]
+      .filter(([, flag]) => id! in commands && !(flag! in commands[id!]!.flags))
+      .map(([, flag]) => `${id} --${flag}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("the README's fnmesh.yaml is valid, and says what its comments do", async () => {
+  const [, example] = /```yaml\n(# fnmesh\.yaml[^]*?)```/.exec(readFileSync(README, 'utf8')) ?? [];
+  const settings = await readSettings(folderWith({ 'app.yaml': 'name: shop\n', 'fnmesh.yaml': example! }));
+  expect(settings).toMatchObject({
+    target: { value: 'staging' },
+    keep: { value: 5 },
+    probe: {
+      value: { method: 'POST', headers: { 'Content-Type': 'application/json', 'Fnmesh-Probe': '1' } },
+    },
+    targets: {
+      staging: { fn: { api: { value: 'http://fn.staging.example.com:8080' } } },
+      prod: {
+        fn: { token: { value: 'PROD_FN_TOKEN' }, invoke: { value: 'http://fn-lb.example.com:8081' } },
+        gateway: { value: 'http://10.0.0.5:8082' },
+      },
+    },
+  });
+  expect(settings?.targets['prod']?.env).toHaveLength(2);
 });
