@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { changeText, deployView, outputView, whereText } from '../../../src/cli/views/deploy.js';
+import type { DeployResult, VersionRow } from '../../../src/deploy/result.js';
+import type { ChosenTarget } from '../../../src/target/target.js';
+
+const ROW: VersionRow = {
+  ...{ function: 'cart', version: 'v1', fn: 'cart-v1', build: 'unchanged', deploy: 'unchanged', changes: [] },
+  ...{ share: 10_000, image: 'x:1', release: 1, kept: [], address: 'http://h:8080/t/shop/cart/v1', ms: 1234 },
+};
+const result = (versions: Partial<VersionRow>[], more: Partial<DeployResult> = {}): DeployResult => ({
+  app: { name: 'shop', action: 'unchanged', changes: [], kept: [], touches: [] },
+  server: 'http://h:8080',
+  versions: versions.map((row) => ({ ...ROW, ...row })),
+  ...{ functions: [], orphans: [], next: [], failed: 0 },
+  ...more,
+});
+const lines = (...asked: Parameters<typeof deployView>) => deployView(...asked).split('\n');
+
+describe('a deploy', () => {
+  test('the first: what was made, where it answers, and what to type next', () => {
+    const functions = [
+      {
+        ...{
+          function: 'cart',
+          host: 'shop.localhost',
+          path: '/cart',
+          before: null,
+          after: { v1: 10_000, v2: 0 },
+        },
+        ...{
+          added: ['v1', 'v2'],
+          missing: [],
+          elsewhere: [],
+          moved: [],
+          unrouted: [{ version: 'v3', why: 'it has no http trigger' }],
+        },
+      },
+    ];
+    const made = { build: 'built', deploy: 'created' } as const;
+    const next = [{ why: 'cart/v2 has 0 %', command: 'fnmesh shift cart/v2=10' }];
+    const app = {
+      name: 'shop',
+      action: 'create' as const,
+      changes: [{ field: 'config.A', from: null, to: '1' }],
+    };
+    const first = result([made, { ...made, version: 'v2', share: null, address: null, ms: 90 }], {
+      ...{ functions, next },
+      app: { ...app, kept: [], touches: [] },
+    });
+    expect(lines(first, false, 'http://127.0.0.1:8082')).toEqual([
+      'app shop created',
+      'VERSION  BUILD  DEPLOY   ADDRESS                        TIME',
+      'cart/v1  built  created  http://h:8080/t/shop/cart/v1  1.2 s',
+      'cart/v2  built  created  -                             90 ms',
+      'cart answers at http://shop.localhost:8082/cart  (v1 100 %, v2 0 %)',
+      'cart/v3 is deployed but not routed: it has no http trigger',
+      'cart/v2 has 0 %: fnmesh shift cart/v2=10',
+    ]);
+    expect(lines(first, true, null).slice(0, 2)).toEqual([
+      'app shop would be created',
+      'VERSION  BUILD  DEPLOY   ADDRESS',
+    ]);
+  });
+
+  test('in place: its share, its release, each change, and what stays', () => {
+    const changed: Partial<VersionRow> = {
+      ...{ build: 'built', deploy: 'updated', share: 1250, release: 4, kept: ['config.THEIRS'] },
+      changes: [
+        { field: 'memory', from: 128, to: 256 },
+        { field: 'config.KEY', from: null, to: '(secret)' },
+        { field: 'config.OLD', from: '1', to: null },
+      ],
+    };
+    expect(lines(result([changed]), false, null).slice(2)).toEqual([
+      'cart/v1 changed in place, with 12.5 % of the traffic',
+      'cart/v1 is release 4',
+      '  memory: 128 → 256',
+      '  config.KEY: none → "(secret)"',
+      '  config.OLD: "1" → removed',
+      '  stays, since fnmesh did not put it: config.THEIRS',
+    ]);
+    expect(lines(result([{ ...changed, deploy: 'to update', kept: [] }]), true, null).slice(2, 4)).toEqual([
+      'cart/v1 would change in place, with 12.5 % of the traffic',
+      'cart/v1 would be release 4',
+    ]);
+    const quiet = lines(result([{ ...changed, share: 0 }]), false, null);
+    expect(quiet.join('\n')).not.toContain('in place');
+  });
+
+  test('a change of the app reaches every version, with their shares', () => {
+    const app = {
+      ...{ name: 'shop', action: 'update' as const, changes: [{ field: 'config.A', from: '1', to: '2' }] },
+      ...{ kept: ['config.THEIRS'] },
+      touches: [
+        { version: 'cart/v1', share: 9000 },
+        { version: 'cart/v2', share: null },
+      ],
+    };
+    expect(lines(result([], { app }), true, null)).toEqual([
+      'app shop would be updated',
+      '  config.A: "1" → "2"',
+      '  stays, since fnmesh did not put it: config.THEIRS',
+      '  this reaches every version: cart/v1 (90 %), cart/v2',
+    ]);
+  });
+
+  test('failures: each with its output and way out, then how many', () => {
+    const broken: Partial<VersionRow> = {
+      ...{ build: 'failed', deploy: 'failed' },
+      error: { code: 'failed', message: 'it does not compile', output: 'a.go:1\na.go:2', try: 'gofmt' },
+    };
+    const cannot: Partial<VersionRow> = {
+      ...{ version: 'v2', build: 'cannot run', deploy: 'created', cannotRun: 'java cannot run here' },
+      error: { code: 'failed', message: 'java cannot run here' },
+    };
+    expect(lines(result([broken, cannot], { failed: 2 }), false, null).slice(3)).toEqual([
+      'cart/v1 failed: it does not compile',
+      '  | a.go:1',
+      '  | a.go:2',
+      '  try: gofmt',
+      'cart/v2: java cannot run here',
+      '2 of 2 versions failed',
+    ]);
+  });
+
+  test('versions without a folder: what to do depends on their share', () => {
+    const orphans = [
+      { function: 'cart', version: 'v2', share: 0 },
+      { function: 'cart', version: 'v3', share: 500 },
+      { function: 'cart', version: 'v4', share: null },
+      { function: 'price', version: 'v1', share: 10_000 },
+    ];
+    const gone = 'is on the server and its folder is gone';
+    expect(lines(result([], { orphans }), false, null)).toEqual([
+      `cart/v2 ${gone}: --prune removes it`,
+      `cart/v3 ${gone}: has 5 %; shift that away, then --prune removes it`,
+      `cart/v4 ${gone}: --prune removes it`,
+      `price/v1 ${gone}: fnmesh destroy price removes the function`,
+    ]);
+  });
+
+  test('nothing at all', () => expect(deployView(result([]), false, null)).toBe(''));
+});
+
+test('changes are shown as JSON, so that a number and its text differ; digests by their first digits', () => {
+  const digest = 'a'.repeat(64);
+  expect(changeText({ field: 'f', from: 1, to: '1' })).toBe('f: 1 → "1"');
+  expect(changeText({ field: 'f', from: null, to: { a: [1] } })).toBe('f: none → {"a":[1]}');
+  expect(changeText({ field: 'f', from: 'x', to: '' })).toBe('f: "x" → removed');
+  expect(changeText({ field: 'image', from: 'x:1', to: `r.test:5000/a/b@sha256:${digest}` })).toBe(
+    'image: "x:1" → r.test:5000/a/b@sha256:aaaaaaaaaaaa…',
+  );
+});
+
+test('where a deploy goes, and who said so', () => {
+  const chosen: ChosenTarget = {
+    name: { value: 'prod', from: '--target' },
+    fn: {
+      kind: 'server',
+      api: { value: 'http://fn:8080', from: 'fnmesh.yaml:4' },
+      invoke: null,
+      token: null,
+    },
+    registry: { value: 'r.test/team', from: 'FN_REGISTRY' },
+    router: { kind: 'embedded' },
+    ...{
+      gateway: null,
+      probe: 'none',
+      platform: { value: 'linux/amd64', from: 'default' },
+      env: [],
+      keep: null,
+    },
+    warnings: [],
+  };
+  expect(whereText(chosen)).toBe(
+    'target prod (--target): Fn server http://fn:8080 (fnmesh.yaml:4), registry r.test/team (FN_REGISTRY)',
+  );
+  expect(whereText({ ...chosen, registry: null })).toMatch(/, registry none named$/);
+  expect(whereText({ ...chosen, fn: { kind: 'embedded' } })).toContain('Fn server embedded');
+});
+
+test('images that were written', () => {
+  const digest = `sha256:${'c'.repeat(64)}`;
+  const images = [{ version: 'cart/v1', image: 'cart-v1:0.0.1-abc', digest, size: 2_649_000 }];
+  expect(outputView({ kind: 'oci-layout', path: '/tmp/images', images }).split('\n')).toEqual([
+    'VERSION  IMAGE              DIGEST                 SIZE',
+    'cart/v1  cart-v1:0.0.1-abc  sha256:cccccccccccc  2.6 MB',
+    'written to /tmp/images (oci-layout)',
+  ]);
+});

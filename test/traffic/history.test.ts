@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import type { Change } from '../../src/router/router.js';
+import { listHistory, type DeployRecord } from '../../src/traffic/history.js';
+
+const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
+const move = (number: number, minute: number, fn = 'cart', more: Partial<Change> = {}): Change => ({
+  number,
+  at: at(minute),
+  by: 'ann@box',
+  verb: 'shift',
+  functions: [{ function: fn, before: { v1: 10_000, v2: 0 }, after: { v1: 10_000 - number, v2: number } }],
+  ...more,
+});
+const release = (fn = 'cart', more: Partial<DeployRecord['versions'][number]> = {}) => ({
+  ...{ function: fn, version: 'v1', from: 1, to: 2, restores: null, undone: false },
+  ...more,
+});
+const deployed = (name: string, minute: number, more: Partial<DeployRecord> = {}): DeployRecord => ({
+  ...{ deploy: name, at: at(minute), by: 'ci@runner', message: null, undoes: null, versions: [release()] },
+  ...more,
+});
+const names = (rows: ReturnType<typeof listHistory>) => rows.map(({ number, deploy }) => number ?? deploy);
+
+describe('shifts and deploys in one list', () => {
+  test('are ordered by time, newest first', () => {
+    const rows = listHistory([move(1, 1), move(2, 4), move(3, 6)], [deployed('b', 5), deployed('a', 2)]);
+    expect(names(rows)).toEqual([3, 'b', 2, 'a', 1]);
+  });
+
+  test('of one moment: the change of traffic, which a deploy makes last, stands above', () => {
+    expect(names(listHistory([move(1, 1), move(2, 1)], [deployed('a', 1)]))).toEqual([2, 1, 'a']);
+  });
+
+  test('are told apart: a row has a number or a name, and what belongs to it', () => {
+    const [deploy, shift] = listHistory([move(1, 1)], [deployed('a', 2, { message: 'new tax' })]);
+    expect(deploy).toEqual({
+      number: null,
+      deploy: 'a',
+      at: at(2),
+      by: 'ci@runner',
+      verb: 'deploy',
+      message: 'new tax',
+      undoes: null,
+      to: null,
+      undone: false,
+      functions: [],
+      releases: [{ function: 'cart', version: 'v1', from: 1, to: 2, restores: null }],
+      undoesDeploy: null,
+    });
+    expect(Object.keys(shift!).sort()).toEqual(Object.keys(deploy!).sort());
+    expect(shift).toMatchObject({ number: 1, deploy: null, releases: [], undoesDeploy: null });
+  });
+
+  test('an undo of a deploy names it, and a deploy is undone only whole', () => {
+    const restored = [release('cart', { from: 2, to: 3, restores: 1 })];
+    const rows = listHistory(
+      [],
+      [
+        deployed('c', 3, { undoes: 'a', versions: restored }),
+        deployed('b', 2, { versions: [release(), release('price', { undone: true })] }),
+        deployed('a', 1, { versions: [release('cart', { undone: true })] }),
+      ],
+    );
+    expect(rows.map(({ verb, undoesDeploy, undone }) => [verb, undoesDeploy, undone])).toEqual([
+      ['undo', 'a', false],
+      ['deploy', null, false],
+      ['deploy', null, true],
+    ]);
+    expect(rows[0]?.releases[0]).toMatchObject({ from: 2, to: 3, restores: 1 });
+    expect(listHistory([], [deployed('d', 1, { versions: [] })])[0]?.undone).toBe(false);
+  });
+
+  test('of one function are those that touched it, whole', () => {
+    const both = deployed('both', 2, { versions: [release(), release('price')] });
+    const rows = listHistory([move(1, 1), move(2, 3, 'price')], [deployed('a', 4), both], 'price');
+    expect(names(rows)).toEqual([2, 'both']);
+    expect(rows[1]?.releases.map((each) => each.function)).toEqual(['cart', 'price']);
+    expect(listHistory([move(1, 1)], [deployed('a', 2)], 'none')).toEqual([]);
+  });
+});
