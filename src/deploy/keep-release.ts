@@ -24,17 +24,24 @@ export async function keepRelease(
   const { fn, notes } = live;
   const content = contentOf(fn);
   const same = kept.find((release) => release.number === number);
+  const older = kept.filter((release) => release !== same).sort((a, b) => b.number - a.number);
+  const prune = async (): Promise<void> => {
+    for (const release of older.slice(KEPT_RELEASES - 1))
+      await server.deleteFn(release.fn.id).catch(unlessGone);
+  };
   if (same !== undefined) {
-    if (isEmpty(levelling(contentOf(same.fn), content))) return same;
+    if (isEmpty(levelling(contentOf(same.fn), content))) {
+      // A deploy was broken off right after it had made the copy.
+      await prune();
+      return same;
+    }
     // Left by a deploy that was broken off; what is live counts.
     await server.deleteFn(same.fn.id).catch(unlessGone);
   }
   const annotations = { ...content.annotations, ...releaseNotes(live, number) };
   const spec = { ...content, annotations, app_id: fn.app_id, name: releaseName(fn.name, number) };
   const copy = await server.createFn(spec);
-  const older = kept.filter((release) => release !== same).sort((a, b) => b.number - a.number);
-  for (const release of older.slice(KEPT_RELEASES - 1))
-    await server.deleteFn(release.fn.id).catch(unlessGone);
+  await prune();
   return { fn: copy, of: fn.name, number, release: notes?.release ?? null };
 }
 

@@ -1,7 +1,6 @@
 // One deploy at a time changes an app: who does holds an fn of a name of its own, which the server lets only one make.
 // Fn has no other means to write only if nobody else did.
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FnmeshError } from '../errors.js';
 import type { Emit } from '../events.js';
@@ -9,17 +8,23 @@ import type { FnServer } from '../fn/fn-server.js';
 import type { App, Fn } from '../fn/model.js';
 import { LOCK_NAME } from '../fn/releases.js';
 import { unlessGone } from '../fn/unless-gone.js';
+import { machine } from '../process/machine.js';
 
 const NOTE_LOCK = 'fnmesh/lock';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const RENEW_MS = 10_000;
 /** A holder that has not renewed for so long is gone. Measured by the waiting side's own clock. */
 const LEASE_MS = 35_000;
+/** A holder that could not renew for so long stops: others may be about to take over. */
+const LONGEST_MS = 30_000;
 const POLL_MS = 500;
 /** The longest that a deploy waits for others, in milliseconds. */
 const WAIT_MS = 600_000;
 
 type Holder = { id: string; by: string; host: string; pid: number; at: string; turn: number };
+
+/** Ids of the locks that this process holds or waits for. */
+const own = new Set<string>();
 
 /**
  * Runs `work` while nobody else's deploy changes the app; waits for those before. `work` gets a function that throws
@@ -37,23 +42,34 @@ export async function withDeployLock<T>(
   const holder: Holder = {
     id: randomUUID().slice(0, 8),
     by: by.slice(0, 120),
-    host: hostname().slice(0, 120),
+    host: machine(),
     pid: process.pid,
     at: new Date().toISOString(),
     turn: 0,
   };
-  const { id } = await acquire(app, server, holder, emit);
+  own.add(holder.id);
+  const held = await acquire(app, server, holder, emit).catch((error: unknown) => {
+    own.delete(holder.id);
+    throw error;
+  });
   let lost = false;
+  let renewedAt = held.since;
   const renew = setInterval(() => {
     holder.turn += 1;
-    server.updateFn(id, { annotations: { [NOTE_LOCK]: { ...holder } } }).catch((error: unknown) => {
-      if (error instanceof FnmeshError && error.code === 'not_found') lost = true;
-    });
+    const at = Date.now();
+    const note = { annotations: { [NOTE_LOCK]: { ...holder } } };
+    server.updateFn(held.fn.id, note).then(
+      () => (renewedAt = at),
+      (error: unknown) => {
+        if (error instanceof FnmeshError && error.code === 'not_found') lost = true;
+      },
+    );
   }, RENEW_MS);
   renew.unref();
   const release = async (): Promise<void> => {
     clearInterval(renew);
-    await server.deleteFn(id).catch((error: unknown) => {
+    own.delete(holder.id);
+    await server.deleteFn(held.fn.id).catch((error: unknown) => {
       // Others wait until the lease ends, and the work is done all the same.
       if (!(error instanceof FnmeshError)) throw error;
     });
@@ -66,7 +82,8 @@ export async function withDeployLock<T>(
   for (const each of SIGNALS) process.on(each, onSignal);
   try {
     return await work(() => {
-      if (!lost) return;
+      // The clock, which goes on while the machine sleeps.
+      if (!lost && Date.now() - renewedAt < LONGEST_MS) return;
       throw new FnmeshError('conflict', `another deploy took over app ${app.name} meanwhile`, {
         try: 'fnmesh deploy --all --dry-run',
       });
@@ -77,12 +94,16 @@ export async function withDeployLock<T>(
   }
 }
 
-async function acquire(app: App, server: FnServer, holder: Holder, emit: Emit): Promise<Fn> {
+/** `since`: when it was asked for, in milliseconds since 1970. */
+type Held = { fn: Fn; since: number };
+
+async function acquire(app: App, server: FnServer, holder: Holder, emit: Emit): Promise<Held> {
   const started = performance.now();
   let seen = { mark: '', since: started };
   for (;;) {
-    const made = await create(app, server, holder);
-    if (made !== undefined) return made;
+    const since = Date.now();
+    const fn = await create(app, server, holder);
+    if (fn !== undefined) return { fn, since };
     const there = await server.fn(app.id, LOCK_NAME);
     if (there === undefined) continue;
     const other = holderOf(there);
@@ -131,9 +152,10 @@ function holderOf({ annotations }: Fn): Holder | undefined {
   return annotations?.[NOTE_LOCK] as Holder | undefined;
 }
 
-/** Whether the holder was a process of this machine that has ended. */
+/** Whether the holder was a process of this machine that has ended, or this one, which holds it no more. */
 function isGone(holder: Holder | undefined): boolean {
-  if (holder?.host !== hostname().slice(0, 120)) return false;
+  if (holder?.host !== machine()) return false;
+  if (holder.pid === process.pid) return !own.has(holder.id);
   try {
     process.kill(holder.pid, 0);
     return false;
