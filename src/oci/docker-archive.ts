@@ -34,13 +34,15 @@ export async function writeDockerArchive(images: readonly NamedImage[], file: st
     const archive = pack();
     const written = pipeline(archive, createWriteStream(draft, { flush: true }));
     for (const [name, bytes] of files) {
-      archive.entry({ name, size: bytes.length, mode: 0o644, mtime: new Date(0) }, bytes);
+      const entry = archive.entry({ name, size: bytes.length, mode: 0o644, mtime: new Date(0) }, bytes);
+      // `written` tells of it; an entry that nobody listens to would end the process.
+      entry.on('error', () => undefined);
     }
     archive.finalize();
     await written;
     await rename(draft, file);
   } catch (error) {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => undefined);
     throw new FnmeshError('failed', `cannot write the images to ${file}: ${messageOf(error)}`, {
       try: 'choose a file in a folder that can be written',
       cause: error,
