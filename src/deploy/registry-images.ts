@@ -12,10 +12,16 @@ import type { ObservedFn } from '../fn/observe.js';
 import type { OciImage } from '../oci/blob.js';
 import { writeDockerArchive } from '../oci/docker-archive.js';
 import { goImage } from '../oci/image.js';
+import { limitTo } from '../oci/limit.js';
 import { formatReference, imageName, parseReference, type ImageReference } from '../oci/reference.js';
 import { Registry } from '../oci/registry.js';
 import type { Setting } from '../target/target.js';
 import type { ImageOwner, ImageStore, Published } from './ports.js';
+
+/** How many images are made and pushed at a time: each is in memory meanwhile. */
+const AT_ONCE = 8;
+/** In a build's folder: its packed binary, for the next target. */
+const KEPT_LAYER = '.fnmesh-layer';
 
 /** How images are made and where they go. */
 export type RegistryImagesOptions = {
@@ -39,6 +45,7 @@ export class RegistryImages implements ImageStore {
   readonly builds: Extract<BuildKind, { kind: 'images' }>;
   readonly #registry: Registry;
   readonly #options: RegistryImagesOptions;
+  readonly #room = limitTo(AT_ONCE);
   #tool: Promise<ContainerTool> | undefined;
 
   /** @throws FnmeshError `usage` for what is no platform or no tag. */
@@ -73,6 +80,10 @@ export class RegistryImages implements ImageStore {
   /** @throws FnmeshError as the registry and the container tool do. */
   async publish(build: Build | Unrunnable, owner: ImageOwner): Promise<Published> {
     if ('cannotRun' in build) throw new FnmeshError('failed', build.cannotRun);
+    return this.#room(() => this.#publishOne(build, owner));
+  }
+
+  async #publishOne(build: Build, owner: ImageOwner): Promise<Published> {
     const tagged = this.#tagged(build.hash, owner);
     const reference = parseReference(tagged);
     const tag = reference.tag as string;
@@ -109,7 +120,8 @@ export class RegistryImages implements ImageStore {
   image({ dir, command }: Build, owner: ImageOwner): Promise<OciImage> {
     const { platform, labels } = this.builds;
     const own = { ...labels, 'org.opencontainers.image.version': owner.version };
-    return goImage({ binary: join(dir, 'func'), entrypoint: command, labels: own, platform });
+    const binary = join(dir, 'func');
+    return goImage({ binary, entrypoint: command, labels: own, platform, keep: join(dir, KEPT_LAYER) });
   }
 
   /** `[registry/]name:tag` as Fn's tools name images. */

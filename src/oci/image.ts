@@ -1,11 +1,13 @@
 // Images of static programs, made without Docker: an empty base and one binary (OCI image-spec 1.1).
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { FnmeshError, messageOf } from '../errors.js';
 import { baseLayer, USER } from './base.js';
 import type { Blob, OciImage } from './blob.js';
 import { blobOf, descriptorOf } from './blob.js';
+import { keptLayer } from './kept-layer.js';
 import type { Layer } from './layer.js';
-import { layerOf } from './layer.js';
+import { layerOf, PACKING } from './layer.js';
 
 /** What an image runs on, in Go's words: `linux`, `amd64`, and for arm a variant such as `v7`. */
 type Platform = { os: string; architecture: string; variant?: string };
@@ -20,6 +22,11 @@ export type GoImage = {
   workingDir?: string;
   labels: Readonly<Record<string, string>>;
   platform: Platform;
+  /**
+   * Absolute path of a file that keeps the packed binary for its next image, as long as the binary's size and time are
+   * the same. Default: it is not kept.
+   */
+  keep?: string;
 };
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
@@ -33,23 +40,13 @@ const EPOCH = '1970-01-01T00:00:00Z';
  * @throws FnmeshError `failed` when the binary cannot be read, `config` for an empty entrypoint.
  */
 export async function goImage(input: GoImage): Promise<OciImage> {
-  const { binary, entrypoint, workingDir = '/function', labels, platform } = input;
+  const { binary, entrypoint, workingDir = '/function', labels, platform, keep } = input;
   if (entrypoint.length === 0) {
     throw new FnmeshError('config', `the image of ${binary} has nothing to run: its entrypoint is empty`, {
       try: 'take entrypoint: out of func.yaml',
     });
   }
-  const content = await read(binary);
-  const [base, own] = await Promise.all([
-    baseLayer(),
-    layerOf(
-      [
-        { path: 'function', mode: 0o755 },
-        { path: 'function/func', mode: 0o755, content },
-      ],
-      'fnmesh: the function',
-    ),
-  ]);
+  const [base, own] = await Promise.all([baseLayer(), binaryLayer(binary, keep)]);
   const settings = {
     User: `${USER}:${USER}`,
     Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
@@ -58,6 +55,18 @@ export async function goImage(input: GoImage): Promise<OciImage> {
     Labels: sorted(labels),
   };
   return assemble([base, own], settings, platform);
+}
+
+async function binaryLayer(binary: string, keep?: string): Promise<Layer> {
+  const createdBy = 'fnmesh: the function';
+  const pack = async (): Promise<Layer> => {
+    const content = await read(binary);
+    const program = { path: 'function/func', mode: 0o755, content };
+    return layerOf([{ path: 'function', mode: 0o755 }, program], createdBy);
+  };
+  const stat = keep && statSync(binary, { throwIfNoEntry: false });
+  // Another release of fnmesh may pack it otherwise.
+  return stat ? keptLayer(keep, JSON.stringify([PACKING, createdBy, stat.size, stat.mtimeMs]), pack) : pack();
 }
 
 function assemble(layers: readonly Layer[], settings: object, platform: Platform): OciImage {

@@ -22,6 +22,9 @@ const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar+gzip';
 // takes five times as long.
 const LEVEL = 4;
 
+/** What the bytes of a packed layer depend on besides its files. */
+export const PACKING = `gzip ${LEVEL}, zlib ${process.versions.zlib}, ${process.arch}`;
+
 /**
  * Packs entries as a layer: sorted, all of root's, dated 1970. The archive is the same wherever it is made; its
  * compressed form, and so the image's digest, is so for one Node release on one processor architecture, since
@@ -34,7 +37,12 @@ export async function layerOf(entries: readonly Entry[], createdBy: string): Pro
   const packed = await promisify(gzip)(archive, { level: LEVEL, chunkSize: 1 << 20 });
   // The operating system's byte of the header (RFC 1952): unknown, as Go writes it.
   packed[9] = 255;
-  return { blob: blobOf(LAYER_TYPE, packed), diffId: digestOf(archive), createdBy };
+  return layerFrom(packed, digestOf(archive), createdBy);
+}
+
+/** The layer of an archive that is packed already. */
+export function layerFrom(packed: Buffer, diffId: string, createdBy: string): Layer {
+  return { blob: blobOf(LAYER_TYPE, packed), diffId, createdBy };
 }
 
 async function tarOf(entries: readonly Entry[]): Promise<Buffer> {

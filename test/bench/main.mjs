@@ -1,5 +1,6 @@
-// `npm run bench [-- NAME… --json --nodes]`: every number that issue 4 (Speed and scale) asks for, in one table. Nothing
-// is asserted: the exit code is 0 unless the bench itself broke. NAME is a row or a group; --nodes adds Node 22 and 24.
+// `npm run bench [-- NAME… --json --nodes]`: every number that issues 4 (Speed and scale) and 5 (Real Fn servers) ask
+// for, in one table. Nothing is asserted: the exit code is 0 unless the bench itself broke. NAME is a row or a group;
+// --nodes adds Node 22 and 24.
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import process from 'node:process';
@@ -9,6 +10,7 @@ import * as accuracy from './accuracy.mjs';
 import * as cold from './cold.mjs';
 import * as deploy from './deploy.mjs';
 import * as gateway from './gateway.mjs';
+import * as real from './real.mjs';
 import { notMeasured } from './row.mjs';
 import * as routing from './routing.mjs';
 import * as scale from './scale.mjs';
@@ -16,8 +18,8 @@ import { Scope } from './scope.mjs';
 import * as shift from './shift.mjs';
 import * as startup from './startup.mjs';
 
-/** In the order of the issue's table. Each has `rows` (names) and `run({ scope, wanted, nodes })`, which gives rows. */
-const GROUPS = { startup, gateway, cold, routing, shift, deploy, scale, accuracy };
+/** In the order of the issues. Each has `rows` (names) and `run({ scope, wanted, nodes })`, which gives rows. */
+const GROUPS = { startup, gateway, cold, routing, shift, deploy, real, scale, accuracy };
 
 const HEADERS = ['row', 'what', 'measured', 'against', 'result', 'to reach', 'reached'];
 

@@ -2,7 +2,12 @@
 import { spawnSync } from 'node:child_process';
 
 /** How to get them on Debian: those that go together, together. */
-const INSTALL = { nginx: 'nginx-light wrk', wrk: 'nginx-light wrk', go: 'golang-go' };
+const INSTALL = {
+  nginx: 'nginx-light wrk',
+  wrk: 'nginx-light wrk',
+  go: 'golang-go',
+  'docker-registry': 'docker-registry',
+};
 
 /** What is missing of the programs and how to get it; undefined when all are there. */
 export function missing(...programs) {
