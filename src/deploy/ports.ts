@@ -27,7 +27,10 @@ export interface ImageStore {
   readonly builds: BuildKind;
   /** The image's name where it follows from the build's hash; null when it is known only after publishing. */
   imageOf(hash: string, owner: ImageOwner): string | null;
-  /** The image that the fn has already, when it was made from the same hash, so that nothing need be built; else null. */
+  /**
+   * The image that the fn has already, when it was made from the same hash, so that nothing need be built; else null.
+   * @throws FnmeshError `config` or `usage` when no image of it could be published in any case.
+   */
   deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): string | null;
   /**
    * Makes the build available under an image and gives its name. Again with the same build and owner: no write.

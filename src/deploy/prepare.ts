@@ -17,7 +17,10 @@ import { labelOf, rowError } from './result.js';
 /** A version's row, and what it wants; null when it cannot be deployed, as the row's error says. */
 export type Prepared = { row: VersionRow; desired: DesiredVersion | null };
 
-/** Builds and publishes all versions; what the server has of the same build already is neither built nor published. */
+/**
+ * Builds and publishes all versions; what the server has of the same build already is neither built nor published.
+ * @throws FnmeshError as `ImageStore.deployed`, before anything is built.
+ */
 export async function prepare(
   request: DeployRequest,
   before: Observed,
@@ -27,9 +30,7 @@ export async function prepare(
   if (request.image !== undefined) return given(request, request.image, before, table);
   const { buildsDir, force, jobs, versions } = request;
   const builds = new Builds({ buildsDir, force, emit, for: images.builds }, jobs);
-  const there = force
-    ? new Map<VersionFolder, Prepared>()
-    : await deployed(builds, request, before, table, images);
+  const there = await deployed(builds, request, before, table, images);
   const outcomes = await builds.all(versions.filter((version) => !there.has(version)));
   // All at once: a store bounds and bundles as suits it.
   const work = outcomes.map(async (outcome): Promise<[VersionFolder, Prepared]> => {
@@ -65,7 +66,8 @@ async function deployed(
     if ('error' in plan) continue;
     const { version, hash } = plan;
     const there = before.fns.find(({ fn }) => fn.name === fnName(version.func));
-    const image = images.deployed(hash, ownerOf(request, version), there);
+    const live = images.deployed(hash, ownerOf(request, version), there);
+    const image = request.force ? null : live;
     const row: VersionRow = { ...rowOf(version, table), build: 'unchanged' };
     try {
       checkPlace(version, request, before);
@@ -101,7 +103,7 @@ function wanted(request: DeployRequest, version: VersionFolder, made: Made): Des
   return desiredVersion(version, { ...made, as: request.as, secrets });
 }
 
-/** What building and publishing would give; nothing is written. */
+/** What building and publishing would give; nothing is written. @throws FnmeshError as `ImageStore.deployed`. */
 export async function foresee(
   request: DeployRequest,
   before: Observed,
@@ -115,13 +117,14 @@ export async function foresee(
   return plans.map((plan): Prepared => {
     const { version } = plan;
     const row = rowOf(version, table);
+    const there = before.fns.find(({ fn }) => fn.name === row.fn);
+    const known = 'error' in plan ? null : images.deployed(plan.hash, ownerOf(request, version), there);
     try {
       checkPlace(version, request, before);
       if ('error' in plan) throw plan.error;
       const { hash, ready, cannotRun } = plan;
       const owner = ownerOf(request, version, cannotRun);
-      const there = before.fns.find(({ fn }) => fn.name === owner.fn);
-      const live = force ? null : images.deployed(hash, owner, there);
+      const live = force ? null : known;
       row.build = cannotRun !== undefined ? 'cannot run' : ready || live !== null ? 'unchanged' : 'to build';
       const image = live ?? images.imageOf(hash, owner);
       return { row, desired: wanted(request, version, { hash, image, cannotRun }) };

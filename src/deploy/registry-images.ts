@@ -51,7 +51,7 @@ export class RegistryImages implements ImageStore {
   /** @throws FnmeshError `usage` for what is no platform or no tag. */
   constructor(options: RegistryImagesOptions) {
     const { platform, tool, labels, insecure, tag } = options;
-    if (tag !== undefined) parseReference(`any:${tag}`);
+    if (tag !== undefined) checkTag(tag);
     this.#options = options;
     this.builds = { kind: 'images', platform: parsePlatform(platform), labels, ...(tool && { tool }) };
     this.#registry = new Registry({ insecure });
@@ -63,10 +63,10 @@ export class RegistryImages implements ImageStore {
   }
 
   deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): string | null {
+    const { registry, repository, tag } = parseReference(this.#tagged(hash, owner));
     const notes = there?.notes;
     if (notes?.hash !== hash || notes.image?.ref !== there?.fn.image || notes.image === undefined)
       return null;
-    const { registry, repository, tag } = parseReference(this.#tagged(hash, owner));
     const live = parseReference(notes.image.ref);
     const isSame =
       live.registry === registry &&
@@ -164,6 +164,13 @@ export class RegistryImages implements ImageStore {
   #container(): Promise<ContainerTool> {
     return (this.#tool ??= findContainerTool(this.#options.tool));
   }
+}
+
+function checkTag(tag: string): void {
+  // OCI distribution-spec 1.1, pulling manifests.
+  if (/^\w[\w.-]{0,127}$/.test(tag)) return;
+  const message = `--tag ${JSON.stringify(tag)} is no tag: up to 128 letters, digits, _, . and -, and not . or - first`;
+  throw new FnmeshError('usage', message, { try: '--tag 1.0.0' });
 }
 
 function noRegistry(name: string): FnmeshError {

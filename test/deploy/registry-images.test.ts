@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Build } from '../../src/build/build.js';
 import { CONTAINER_TOOLS } from '../../src/build/container-tool.js';
+import { deploy, planDeploy } from '../../src/deploy/deploy.js';
 import type { ImageOwner } from '../../src/deploy/ports.js';
 import { RegistryImages, type RegistryImagesOptions } from '../../src/deploy/registry-images.js';
 import type { FnmeshEvent } from '../../src/events.js';
 import type { ObservedFn } from '../../src/fn/observe.js';
 import { standIns } from '../build/stand-ins.js';
-import { emptyFolder } from '../build/tools.js';
+import { emptyFolder, GO_FILES, has } from '../build/tools.js';
 import { hasRegistry, startDockerRegistry, type DockerRegistry } from '../helpers/docker-registry.js';
 import { failure } from '../oci/images.js';
+import { appFolder, requestFor, stage } from './stage.js';
 
 const HASH = '0123456789abcdef'.repeat(4);
 const OWNER: ImageOwner = { app: 'shop', fn: 'cart-v1', name: 'cart-v1', version: '0.0.1' };
@@ -71,8 +73,14 @@ describe('the name of an image', () => {
     );
   });
 
+  test('a tag that is none is named as it was given', () => {
+    const message = expect.stringMatching(/^--tag "a b" is no tag/) as string;
+    expect(() => store({ tag: 'a b' })).toThrow(
+      expect.objectContaining({ message, try: '--tag 1.0.0' }) as Error,
+    );
+  });
+
   test.each<[string, Asked]>([
-    ['a tag that is none', { tag: 'a b' }],
     ['a tag that starts with a dash', { tag: '-x' }],
     ['an empty tag', { tag: '' }],
     ['a platform that is none', { platform: 'linux' }],
@@ -134,6 +142,23 @@ describe('without a registry', () => {
       message: 'image cart-v1 has to be pushed for the Fn server to have it, and nobody said where',
       try: expect.stringMatching(/FN_REGISTRY=.*--load/) as string,
     });
+  });
+
+  test.runIf(has('go', 'version'))('a deploy and its plan end before anything is built', async () => {
+    const { ports, writes } = await stage();
+    const request = requestFor(appFolder({ 'cart/v1': { func: { runtime: 'go' }, files: GO_FILES } }));
+    for (const force of [false, true]) {
+      for (const run of [deploy, planDeploy]) {
+        const error = await failure(
+          run({ ...request, force }, { ...ports, images: store({ registry: null }) }),
+        );
+        expect(error).toMatchObject({
+          code: 'config',
+          message: expect.stringContaining('cart-v1') as string,
+        });
+      }
+    }
+    expect([writes, existsSync(request.buildsDir)]).toEqual([[], false]);
   });
 
   test('what cannot be built is that error', async () => {
