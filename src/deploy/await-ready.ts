@@ -4,42 +4,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FnmeshError } from '../errors.js';
 import { firstTrigger } from '../fn/first-trigger.js';
 import { NOTE_BUILD } from '../fn/model.js';
-import type { Observed, ObservedFn } from '../fn/observe.js';
+import { type VersionNotes, versionAnnotations } from '../fn/notes.js';
+import type { Observed } from '../fn/observe.js';
 import type { ReadyResult } from '../fn/ready.js';
-import type { KeptRelease } from '../fn/releases.js';
-import { contentOf, levelling } from '../fn/releases.js';
-import { unlessGone } from '../fn/unless-gone.js';
 import { parallel } from '../process/parallel.js';
-import { diffNotes, isEmpty } from './diff.js';
 import type { DeployPorts, Readiness } from './ports.js';
+import { failed } from './prepare.js';
 import type { VersionRow } from './result.js';
 import { labelOf } from './result.js';
-import { failed } from './prepare.js';
+import { type Origin, type TakenBack, takeBack } from './take-back.js';
 
-/** A version that this deploy made or changed. `at`: when, by performance.now(). */
-export type Touched = {
-  row: VersionRow;
-  fnId: string;
-  before: ObservedFn | undefined;
-  kept: KeptRelease | null;
-  at: number;
-};
+/** A version that this deploy made, changed, or found half done. `at`: when, by performance.now(). */
+export type Touched = Origin & { row: VersionRow; at: number };
+
+type Unready = Extract<ReadyResult, { ready: false }>;
+type Ports = Pick<DeployPorts, 'fn' | 'locate' | 'emit'>;
 
 const JOBS = 16;
 
 /**
  * Calls each version once. What cannot start is taken back: a new version goes, a changed one becomes what it was.
- * What only did not answer in time stays, is said, and gets no traffic by itself.
- * @returns Whether something was taken back, so that the server has to be read again.
- * @throws FnmeshError as FnServer does.
+ * What only did not answer in time stays, is said, and gets no traffic by itself. What goes wrong with one of them
+ * is its row's error; it keeps its note of not having answered, by which the next deploy asks again.
+ * @returns The ids of the fns that were taken back, so that the server has to be read again.
  */
 export async function awaitReady(
   app: string,
   touched: readonly Touched[],
   after: Observed,
   readiness: Extract<Readiness, { when: 'after' }>,
-  ports: Pick<DeployPorts, 'fn' | 'locate' | 'emit'>,
-): Promise<boolean> {
+  ports: Ports,
+): Promise<Set<string>> {
   const changed = touched.filter(({ before }) => before !== undefined);
   const until = Math.max(0, ...changed.map(({ at }) => at + readiness.cacheMs));
   const wait = until - performance.now();
@@ -48,52 +43,65 @@ export async function awaitReady(
     ports.emit({ type: 'note', text });
     await sleep(wait);
   }
-  let takenBack = false;
+  const takenBack = new Set<string>();
   await parallel(JOBS, touched, async (each) => {
-    const now = after.fns.find(({ fn }) => fn.id === each.fnId);
-    const trigger = now && firstTrigger(now.triggers);
-    if (now === undefined || trigger === undefined || each.row.cannotRun !== undefined) return;
-    const endpoint = ports.locate(app, trigger) ?? each.row.address;
-    if (endpoint === null) return;
-    const result = await readiness.call(endpoint);
-    if (result.ready) return;
-    if (result.kind === 'pull' || result.kind === 'init') {
-      takenBack = true;
-      await takeBack(each, now, result, ports);
-      return;
+    try {
+      if ((await ask(app, each, after, readiness, ports)) === 'taken back') takenBack.add(each.fnId);
+    } catch (error) {
+      failed(each.row, error);
     }
-    const { hash = '', cannotRun, as } = now.notes ?? {};
-    const build = { hash, ...(cannotRun !== undefined && { cannotRun }), ...(as && { as }), unready: true };
-    await ports.fn.updateTrigger(trigger.id, { annotations: { [NOTE_BUILD]: build } });
-    now.notes = now.notes && { ...now.notes, unready: true };
-    const label = labelOf(each.row);
-    const message = `${label} is deployed and did not answer in time: ${result.why}`;
-    failed(each.row, new FnmeshError('not_ready', message, { try: result.try ?? `fnmesh deploy ${label}` }));
   });
   return takenBack;
 }
 
-async function takeBack(
-  { row, fnId, before, kept }: Touched,
-  now: ObservedFn,
-  { why, try: next }: Extract<ReadyResult, { ready: false }>,
-  { fn: server }: Pick<DeployPorts, 'fn'>,
-): Promise<void> {
+async function ask(
+  app: string,
+  each: Touched,
+  after: Observed,
+  readiness: Extract<Readiness, { when: 'after' }>,
+  ports: Ports,
+): Promise<'taken back' | undefined> {
+  const now = after.fns.find(({ fn }) => fn.id === each.fnId);
+  const trigger = now && firstTrigger(now.triggers);
+  if (now?.notes == null || trigger === undefined || each.row.cannotRun !== undefined) return undefined;
+  const endpoint = ports.locate(app, trigger) ?? each.row.address;
+  if (endpoint === null) return undefined;
+  const result = await readiness.call(endpoint);
+  if (!result.ready && (result.kind === 'pull' || result.kind === 'init')) {
+    const what = await takeBack(each, now, ports.fn);
+    failed(each.row, doesNotStart(each.row, what, result));
+    if (what === 'left') return undefined;
+    each.row.release = what === 'restored' ? releaseOf(each) : null;
+    return 'taken back';
+  }
+  const { unready = false, ...notes } = now.notes;
+  if (result.ready === unready) {
+    const noted: VersionNotes = result.ready ? notes : { ...notes, unready: true };
+    const annotations = { [NOTE_BUILD]: versionAnnotations(noted)[NOTE_BUILD] ?? '' };
+    await ports.fn.updateTrigger(trigger.id, { annotations });
+    now.notes = noted;
+  }
+  if (!result.ready) failed(each.row, notInTime(each.row, result));
+  return undefined;
+}
+
+/** The release that a version is again. */
+function releaseOf({ before, kept, earlier }: Origin): number | null {
+  return (kept === null ? earlier?.number : before?.notes?.release?.number) ?? null;
+}
+
+function notInTime(row: VersionRow, { why, try: next }: Unready): FnmeshError {
   const label = labelOf(row);
+  const way = { try: next ?? `fnmesh deploy ${label}` };
+  return new FnmeshError('not_ready', `${label} is deployed and did not answer in time: ${why}`, way);
+}
+
+function doesNotStart(row: VersionRow, what: TakenBack, { why, try: next }: Unready): FnmeshError {
+  const outcome = {
+    removed: 'does not start and was removed again',
+    restored: 'does not start and is again what it was',
+    left: 'does not start, and what it was before is not known',
+  }[what];
   const way = next === undefined ? {} : { try: next };
-  if (before === undefined) {
-    await server.deleteFn(fnId).catch(unlessGone);
-    failed(row, new FnmeshError('failed', `${label} does not start and was removed again: ${why}`, way));
-    return;
-  }
-  const change = levelling(contentOf(now.fn), contentOf(before.fn));
-  if (!isEmpty(change)) await server.updateFn(fnId, change);
-  for (const trigger of before.triggers) {
-    const there = now.triggers.find(({ id }) => id === trigger.id);
-    const noted = Object.entries(trigger.annotations ?? {}).filter(([key]) => key.startsWith('fnmesh/'));
-    const annotations = there && diffNotes(there.annotations, Object.fromEntries(noted));
-    if (annotations) await server.updateTrigger(trigger.id, { annotations });
-  }
-  if (kept !== null) await server.deleteFn(kept.fn.id).catch(unlessGone);
-  failed(row, new FnmeshError('failed', `${label} does not start and is again what it was: ${why}`, way));
+  return new FnmeshError('failed', `${labelOf(row)} ${outcome}: ${why}`, way);
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { pruneBuilds } from '../build/store.js';
 import { type App, HTTP_ENDPOINT } from '../fn/model.js';
 import { NOTHING, observe } from '../fn/observe.js';
-import type { Observed } from '../fn/observe.js';
+import type { Observed, ObservedFn } from '../fn/observe.js';
 import type { DeployStamp } from '../fn/releases.js';
 import { unlessGone } from '../fn/unless-gone.js';
 import { parallel } from '../process/parallel.js';
@@ -13,6 +13,7 @@ import type { FnServer } from '../fn/fn-server.js';
 import { applyApp, applyVersion } from './apply.js';
 import { awaitReady, type Touched } from './await-ready.js';
 import { desiredApp } from './desired.js';
+import { isEmpty } from './diff.js';
 import { guard } from './guard.js';
 import { withDeployLock } from './lock.js';
 import { addressOf, find, functionsOf, hashesOf, refusal, releasesOf, resultOf } from './outcome.js';
@@ -24,7 +25,7 @@ import { failed, foresee, prepare } from './prepare.js';
 import type { DeployRequest, DeployResult } from './result.js';
 import { labelOf } from './result.js';
 import { afterwards } from './simulate.js';
-import { planWire, wire } from './wire.js';
+import { planWire, wire, type WirePlan } from './wire.js';
 
 const JOBS = 8;
 const DONE = { create: 'created', update: 'updated', unchanged: 'unchanged' } as const;
@@ -83,32 +84,34 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   const stamp = stampOf(request);
   let before = first;
   let after = first;
-  const stale: string[] = [];
+  let wired: WirePlan;
   if (isUnchanged(request, ready, first)) {
     for (const each of ready) noted(each, planFor(each, first, stamp), request);
+    wired = await wireAll(request, after, ports);
   } else {
     const live = first.app ?? (await applyApp(app, null, ports));
-    await withDeployLock(live, ports.fn, request.by, ports.emit, async (assertHeld) => {
+    wired = await withDeployLock(live, ports.fn, request.by, ports.emit, async (assertHeld) => {
       // Building takes its time, in which others may have deployed.
       before = await observe(ports.fn, app.name);
       const current = await applyApp(app, before.app, ports);
-      const touched: Touched[] = [];
+      const all: Done[] = [];
       await parallel(JOBS, ready, async (each) => {
-        const done = await deployOne(each, before, current, stamp, request, ports, assertHeld);
-        stale.push(...done.stale);
-        if (done.touched) touched.push(done.touched);
+        all.push(await deployOne(each, before, current, stamp, request, ports, assertHeld));
       });
       after = await observe(ports.fn, app.name);
+      const touched = all.flatMap((done) => done.touched ?? []);
+      let takenBack = new Set<string>();
       if (ports.readiness.when === 'after' && touched.length > 0) {
-        const takenBack = await awaitReady(app.name, touched, after, ports.readiness, ports);
-        if (takenBack) after = await observe(ports.fn, app.name);
+        takenBack = await awaitReady(app.name, touched, after, ports.readiness, ports);
+        if (takenBack.size > 0) after = await observe(ports.fn, app.name);
       }
+      // The routes first, and all before the next deploy looks: what it finds must not vanish under it.
+      const done = await wireAll(request, after, ports);
+      const stale = all.flatMap(({ fnId, triggers }) => (takenBack.has(fnId) ? [] : triggers));
+      for (const id of stale) await ports.fn.deleteTrigger(id).catch(unlessGone);
+      return done;
     });
   }
-  const message = request.message === undefined ? {} : { message: request.message };
-  const reason = { verb: 'deploy' as const, by: request.by, ...message };
-  const wired = await wire(app.name, after, ports.router, reason, ports.locate, functionsOf(request));
-  for (const id of stale) await ports.fn.deleteTrigger(id).catch(unlessGone);
   for (const { row, desired } of ready) row.address = addressOf(find(after, desired), ports.fn.url);
   if (prepared.some(({ row }) => row.build === 'built')) {
     await pruneBuilds(request.buildsDir, [before, after].flatMap(hashesOf));
@@ -132,12 +135,13 @@ function planFor({ row, desired }: Prepared, before: Observed, stamp: DeployStam
   return planVersion(desired!, there, row.share, desired ? releasesOf(before, desired) : [], stamp);
 }
 
-/** Whether nothing has to be written, so that no other deploy need be kept out. */
+/** Whether nothing has to be written and nobody writes, so that no other deploy need be kept out. */
 function isUnchanged(request: DeployRequest, ready: readonly Prepared[], before: Observed): boolean {
   const app = planApp(desiredApp(request.project.app, request.secrets?.app), before.app);
   const stamp = stampOf(request);
   return (
     app.action === 'unchanged' &&
+    !before.locked &&
     ready.every((each) => {
       const there = find(before, each.desired);
       return there?.notes != null && planFor(each, before, stamp).action === 'unchanged';
@@ -145,7 +149,15 @@ function isUnchanged(request: DeployRequest, ready: readonly Prepared[], before:
   );
 }
 
-type Done = { stale: string[]; touched?: Touched };
+function wireAll(request: DeployRequest, observed: Observed, ports: DeployPorts): Promise<WirePlan> {
+  const { by, message, project } = request;
+  const reason = { verb: 'deploy' as const, by, ...(message !== undefined && { message }) };
+  return wire(project.app.name, observed, ports.router, reason, ports.locate, functionsOf(request));
+}
+
+/** What was done for a version; `triggers` are to be removed once no route leads to them. */
+type Done = { fnId: string; triggers: string[]; touched?: Touched };
+const NOTHING_DONE: Done = { fnId: '', triggers: [] };
 
 async function deployOne(
   each: Prepared,
@@ -157,23 +169,27 @@ async function deployOne(
   assertHeld: () => void,
 ): Promise<Done> {
   const { row, desired } = each;
-  if (desired?.image == null) return { stale: [] };
+  if (desired?.image == null) return NOTHING_DONE;
   const started = Date.now();
   const version = labelOf(row);
   const before = find(observed, desired);
   const plan = planFor(each, observed, stamp);
   if (plan.action !== 'unchanged') ports.emit({ type: 'deploy', version, state: 'started' });
-  let done: Done = { stale: [] };
+  let done = NOTHING_DONE;
   try {
     assertHeld();
     if (isNewRelease(plan)) await guard(plan, before, request, isEmbedded(ports));
     const wanted = { ...desired, image: desired.image };
     const releases = releasesOf(observed, desired);
-    const { stale, fnId, kept } = await applyVersion(plan, wanted, before, releases, app, ports);
+    const isAsked = isTouched(plan, before) && desired.cannotRun === undefined;
+    // Until it has answered it counts as unready, so that a deploy which is broken off before does not pass for done.
+    const unready = isAsked && ports.readiness.when === 'after' && desired.triggers.length > 0;
+    const noting = unready ? planFor({ row, desired: { ...desired, unready: true } }, observed, stamp) : plan;
+    const { stale, fnId, kept } = await applyVersion(noting, wanted, before, releases, app, ports);
     noted(each, plan, request);
-    const isTouched = before === undefined || kept !== null || before.notes?.unready;
-    const at = performance.now();
-    done = { stale, ...(isTouched && { touched: { row, fnId, before, kept, at } }) };
+    const earlier = releases.find(({ number }) => number === plan.release.live - 1) ?? null;
+    const touched = { row, fnId, before, kept, earlier, at: performance.now() };
+    done = { fnId, triggers: stale, ...(isAsked && { touched }) };
   } catch (error) {
     failed(row, error);
   }
@@ -196,6 +212,12 @@ function shown({ changes, release, kept }: VersionPlan): {
   kept: string[];
 } {
   return { changes, release: release.next, kept };
+}
+
+/** Whether it is made or changed, or was when a deploy was broken off, so that nobody knows yet whether it runs. */
+function isTouched({ body, release }: VersionPlan, before: ObservedFn | undefined): boolean {
+  const notes = before?.notes;
+  return notes == null || !isEmpty(body) || notes.unready === true || notes.release?.number !== release.next;
 }
 
 function isNewRelease({ release }: VersionPlan): boolean {

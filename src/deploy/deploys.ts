@@ -3,7 +3,8 @@ import type { Observed, ObservedFn } from '../fn/observe.js';
 import { readNotes } from '../fn/notes.js';
 import type { VersionNotes } from '../fn/notes.js';
 import type { Content, KeptRelease, Release } from '../fn/releases.js';
-import { contentOf } from '../fn/releases.js';
+import { contentOf, isUnnoted, levelling } from '../fn/releases.js';
+import { isEmpty } from './diff.js';
 
 /** What a deploy did to one version: from release `from` to release `to`. */
 export type DeployedVersion = {
@@ -49,13 +50,31 @@ export function lineages({ fns, releases }: Observed): Lineage[] {
     const { notes } = live;
     if (notes === null) return [];
     const kept = releases.filter(({ of }) => of === live.fn.name).sort((a, b) => a.number - b.number);
-    const known = [
-      ...kept.flatMap(({ release }) => release ?? []),
-      ...(notes.release ? [notes.release] : []),
-    ];
+    const noted = notes.release;
+    // What is live has a copy of its own only when a deploy was broken off.
+    const earlier = kept.filter(({ number }) => number !== noted?.number);
+    const known = [...earlier.flatMap(({ release }) => release ?? []), ...(noted ? [noted] : [])];
     const { function: name, version } = notes;
-    return [{ function: name, version, live: { ...live, notes }, kept, releases: known, ...replay(known) }];
+    const lineage = { function: name, version, live: { ...live, notes }, kept };
+    const all = [...known, ...brokenOff(lineage, known)];
+    return [{ ...lineage, releases: all, ...replay(all) }];
   });
+}
+
+/**
+ * The release that is live and that nobody noted, since a deploy was broken off between the change and its note. Of an
+ * undo it is none: what it undid still has to be noted as undone.
+ */
+function brokenOff(
+  { live: { fn, notes }, kept }: Pick<Lineage, 'live' | 'kept'>,
+  known: readonly Release[],
+): Release[] {
+  if (!isUnnoted(fn, notes.release?.number, kept)) return [];
+  const back = replay(known).stack.at(-2);
+  const restored = back === undefined ? undefined : keptContent({ kept }, back);
+  if (restored !== undefined && isEmpty(levelling(restored.content, contentOf(fn)))) return [];
+  const number = Math.max(...kept.map((release) => release.number)) + 1;
+  return [{ number, deploy: fn.id.slice(-8).toLowerCase(), at: fn.updated_at, by: 'unknown' }];
 }
 
 /** The deploys that changed something in place, newest first. */
@@ -84,7 +103,7 @@ export function listDeploys(observed: Observed): DeployChange[] {
 
 /** The content of a release, from its copy or from that of a later one which restored it; undefined: not kept. */
 export function keptContent(
-  { kept }: Lineage,
+  { kept }: Pick<Lineage, 'kept'>,
   number: number,
 ): { content: Content; notes: VersionNotes | null } | undefined {
   const copy =

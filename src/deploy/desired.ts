@@ -28,6 +28,8 @@ export type DesiredVersion = {
   tag?: string;
   /** True when it is made from a folder that is not its own. */
   as?: true;
+  /** True until a call of it was answered, on a real Fn server. */
+  unready?: true;
   /** Keys of config whose values came from the environment: they are shown nowhere. */
   secrets?: readonly string[];
   /** Only those that func.yaml names. Memory in MiB, times in seconds. */

@@ -3,7 +3,7 @@ import type { AppChange, FnSpec } from '../fn/fn-server.js';
 import type { Annotations, App, FnChange } from '../fn/model.js';
 import { NOTE_FUNCTION } from '../fn/model.js';
 import type { DeployStamp, KeptRelease, Release } from '../fn/releases.js';
-import { contentOf, levelling } from '../fn/releases.js';
+import { isUnnoted } from '../fn/releases.js';
 import type { BasisPoints } from '../routing/route.js';
 import type { DesiredApp, DesiredVersion, Limit } from './desired.js';
 import { DEFAULT_LIMITS } from './desired.js';
@@ -147,10 +147,7 @@ export function releaseNumbers(
   const newest = Math.max(0, ...kept.map(({ number }) => number));
   if (observed === undefined) return { live: 0, next: newest + 1 };
   const noted = observed.notes?.release?.number;
-  const copy = kept.find(({ number }) => number === noted);
-  const content = contentOf(observed.fn);
-  const unnoted = copy !== undefined && !isEmpty(levelling(contentOf(copy.fn), content));
-  const live = noted === undefined || unnoted ? newest + 1 : noted;
+  const live = noted === undefined || isUnnoted(observed.fn, noted, kept) ? newest + 1 : noted;
   return { live, next: isChanged ? Math.max(live, newest) + 1 : live };
 }
 

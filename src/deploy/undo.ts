@@ -5,7 +5,7 @@ import type { Annotations, FnChange } from '../fn/model.js';
 import { observe } from '../fn/observe.js';
 import type { ObservedFn } from '../fn/observe.js';
 import { versionAnnotations } from '../fn/notes.js';
-import type { DeployStamp } from '../fn/releases.js';
+import { type DeployStamp, isUnnoted, type Release } from '../fn/releases.js';
 import { firstTrigger } from '../fn/first-trigger.js';
 import { parallel } from '../process/parallel.js';
 import { checkStill, warm } from './apply.js';
@@ -68,13 +68,18 @@ export async function undoDeploy(
       try {
         assertHeld();
         const kept = observed.releases.filter(({ of }) => of === version.fn);
-        const numbers = releaseNumbers(live, kept, true);
+        // An undo that was broken off had changed it already: then only the note is missing.
+        const isDone = isEmpty(version.body) && isUnnoted(live.fn, live.notes?.release?.number, kept);
+        const numbers = releaseNumbers(live, kept, !isDone);
         await warm(version, live.fn.id, ports, version.body);
         await checkStill(live, app, ports);
-        const copy = await keepRelease(live, numbers.live, kept, ports.fn);
+        const spared = version.notes.release?.number ?? version.to;
+        const copy = isDone ? null : await keepRelease(live, numbers.live, kept, ports.fn, spared);
         const release = { ...stamp, number: numbers.next, restores: version.to };
-        await put(live, version.body, versionAnnotations({ ...version.notes, release }), ports);
-        touched.push({ row, fnId: live.fn.id, before: live, kept: copy, at: performance.now() });
+        await put(live, version.body, notesOf(version, release, live, ports), ports);
+        const earlier = kept.find(({ number }) => number === numbers.live - 1) ?? null;
+        const at = performance.now();
+        touched.push({ row, fnId: live.fn.id, before: live, kept: copy, earlier, at });
         row.release = numbers.next;
       } catch (error) {
         failed(row, error);
@@ -95,6 +100,17 @@ export async function undoDeploy(
   );
   const cacheMs = ports.readiness.when === 'before' ? 0 : ports.readiness.cacheMs;
   return { app: name, undoes, versions: rows, failed: rows.filter(({ error }) => error).length, cacheMs };
+}
+
+/** What is noted of a version: until it has answered a call it counts as unready, as after a deploy. */
+function notesOf(
+  { notes: { unready: _, ...notes } }: UndoneVersion,
+  release: Release,
+  live: ObservedFn,
+  { readiness }: LivePorts,
+): Annotations {
+  const isAsked = readiness.when === 'after' && notes.cannotRun === undefined && live.triggers.length > 0;
+  return versionAnnotations({ ...notes, release, ...(isAsked && { unready: true }) });
 }
 
 /** Notes stand in the first trigger; without one they go with the change. */

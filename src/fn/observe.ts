@@ -9,8 +9,11 @@ import { keptRelease, LOCK_NAME } from './releases.js';
 /** An fn with its triggers, and what fnmesh noted of it; `notes` null: somebody else's. */
 export type ObservedFn = { fn: Fn; triggers: Trigger[]; notes: VersionNotes | null };
 
-/** An app as the server has it; `app` null: there is none. Ordered by fn name. `releases`: earlier ones that are kept. */
-export type Observed = { app: App | null; fns: ObservedFn[]; releases: KeptRelease[] };
+/**
+ * An app as the server has it; `app` null: there is none. Ordered by fn name. `releases`: earlier ones that are kept.
+ * `locked`: a deploy changes it just now, or was broken off.
+ */
+export type Observed = { app: App | null; fns: ObservedFn[]; releases: KeptRelease[]; locked?: true };
 
 /** What a server has that is not running yet. */
 export const NOTHING: Observed = { app: null, fns: [], releases: [] };
@@ -30,7 +33,8 @@ export async function observe(server: FnServer, appName: string): Promise<Observ
     const own = byFn.get(fn.id) ?? [];
     const release = own.length === 0 ? keptRelease(fn) : undefined;
     if (release !== undefined) found.releases.push(release);
-    else if (fn.name !== LOCK_NAME) found.fns.push(observed(fn, own));
+    else if (fn.name === LOCK_NAME) found.locked = true;
+    else found.fns.push(observed(fn, own));
   }
   return found;
 }

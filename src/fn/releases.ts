@@ -90,6 +90,15 @@ export function contentOf({ image, memory, timeout, idle_timeout, config, annota
   return { image, memory, timeout, idle_timeout, config, annotations: Object.fromEntries(own) };
 }
 
+/**
+ * Whether an fn was changed since its present release was noted: a copy has that release's number and another content.
+ * A deploy or undo was broken off between the change and its note.
+ */
+export function isUnnoted(fn: Fn, noted: number | undefined, kept: readonly KeptRelease[]): boolean {
+  const copy = kept.find(({ number }) => number === noted);
+  return copy !== undefined && Object.keys(levelling(contentOf(copy.fn), contentOf(fn))).length > 0;
+}
+
 /** The PUT that makes the content of `before` that of `after`; keys that only `before` has are removed. Empty: they are equal. */
 export function levelling(before: Content, after: Content): FnChange {
   const change: FnChange = {};
