@@ -30,7 +30,9 @@ describe('broken off', () => {
     const plan = undo(made)!;
     expect(plan).toMatchObject({ by: 'unknown', versions: [{ to: 3, body: { memory: 3 } }] });
     expect(['1', '2', '3']).not.toContain(plan.undoes);
-    expect(listDeploys(made.observed()).map(({ deploy }) => deploy)).toEqual([plan.undoes, '3', '2']);
+    expect(new Set(listDeploys(made.observed()).map(({ deploy }) => deploy))).toEqual(
+      new Set([plan.undoes, '3', '2']),
+    );
   });
 
   test('right after the copy was made: nothing has changed yet, and the newest deploy is undone', async () => {
