@@ -85,8 +85,9 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   let before = first;
   let after = first;
   let wired: WirePlan;
-  if (isUnchanged(request, ready, first)) {
-    for (const each of ready) noted(each, planFor(each, first, stamp), request);
+  const plans = ready.map((each) => planFor(each, first, stamp));
+  if (isUnchanged(request, ready, plans, first)) {
+    ready.forEach((each, index) => noted(each, plans[index] as VersionPlan, request));
     wired = await wireAll(request, after, ports);
   } else {
     const live = first.app ?? (await applyApp(app, null, ports));
@@ -136,16 +137,19 @@ function planFor({ row, desired }: Prepared, before: Observed, stamp: DeployStam
 }
 
 /** Whether nothing has to be written and nobody writes, so that no other deploy need be kept out. */
-function isUnchanged(request: DeployRequest, ready: readonly Prepared[], before: Observed): boolean {
+function isUnchanged(
+  request: DeployRequest,
+  ready: readonly Prepared[],
+  plans: readonly VersionPlan[],
+  before: Observed,
+): boolean {
   const app = planApp(desiredApp(request.project.app, request.secrets?.app), before.app);
-  const stamp = stampOf(request);
+  const isNoted = ({ desired }: Prepared): boolean => find(before, desired)?.notes != null;
   return (
     app.action === 'unchanged' &&
     !before.locked &&
-    ready.every((each) => {
-      const there = find(before, each.desired);
-      return there?.notes != null && planFor(each, before, stamp).action === 'unchanged';
-    })
+    plans.every(({ action }) => action === 'unchanged') &&
+    ready.every(isNoted)
   );
 }
 

@@ -8,7 +8,7 @@ import type { RouteTable } from '../router/router.js';
 import type { BasisPoints } from '../routing/route.js';
 import type { DesiredVersion, Made } from './desired.js';
 import { desiredVersion, fnName, storedImage } from './desired.js';
-import type { Observed } from '../fn/observe.js';
+import type { Observed, ObservedFn } from '../fn/observe.js';
 import { guard } from './guard.js';
 import type { DeployPorts, ImageOwner, ImageStore } from './ports.js';
 import type { DeployRequest, VersionRow } from './result.js';
@@ -30,14 +30,15 @@ export async function prepare(
   if (request.image !== undefined) return given(request, request.image, before, table);
   const { buildsDir, force, jobs, versions } = request;
   const builds = new Builds({ buildsDir, force, emit, for: images.builds }, jobs);
-  const there = await deployed(builds, request, before, table, images);
+  const check = placeCheck(request, before);
+  const there = await deployed(builds, request, before, table, images, check);
   const outcomes = await builds.all(versions.filter((version) => !there.has(version)));
   // All at once: a store bounds and bundles as suits it.
   const work = outcomes.map(async (outcome): Promise<[VersionFolder, Prepared]> => {
     const { version } = outcome;
     const row = rowOf(version, table);
     try {
-      checkPlace(version, request, before);
+      check(version);
       const build = resultOf(outcome, row);
       const { hash, cannotRun } = { cannotRun: undefined, ...build };
       const { image, tag, pushed } = await images.publish(build, ownerOf(request, version, cannotRun));
@@ -59,6 +60,7 @@ async function deployed(
   before: Observed,
   table: RouteTable,
   images: ImageStore,
+  check: PlaceCheck,
 ): Promise<Map<VersionFolder, Prepared>> {
   const found = new Map<VersionFolder, Prepared>();
   if (images.builds.kind === 'processes') return found;
@@ -70,7 +72,7 @@ async function deployed(
     const image = request.force ? null : live;
     const row: VersionRow = { ...rowOf(version, table), build: 'unchanged' };
     try {
-      checkPlace(version, request, before);
+      check(version);
       if (image === null) {
         // Before minutes of building rather than after them.
         if (there?.notes?.hash !== hash) await guard(row, there, request, false);
@@ -87,10 +89,11 @@ async function deployed(
 /** The one version whose image exists. */
 function given(request: DeployRequest, image: string, before: Observed, table: RouteTable): Prepared[] {
   const hash = createHash('sha256').update(image).digest('hex');
+  const check = placeCheck(request, before);
   return request.versions.map((version) => {
     const row: VersionRow = { ...rowOf(version, table), build: 'given' };
     try {
-      checkPlace(version, request, before);
+      check(version);
       return { row, desired: wanted(request, version, { hash, image }) };
     } catch (error) {
       return { row: failed(row, error), desired: null };
@@ -114,13 +117,14 @@ export async function foresee(
   const { buildsDir, force } = request;
   const builds = new Builds({ buildsDir, force, emit, for: images.builds });
   const plans = await builds.plan(request.versions);
+  const check = placeCheck(request, before);
   return plans.map((plan): Prepared => {
     const { version } = plan;
     const row = rowOf(version, table);
     const there = before.fns.find(({ fn }) => fn.name === row.fn);
     const known = 'error' in plan ? null : images.deployed(plan.hash, ownerOf(request, version), there);
     try {
-      checkPlace(version, request, before);
+      check(version);
       if ('error' in plan) throw plan.error;
       const { hash, ready, cannotRun } = plan;
       const owner = ownerOf(request, version, cannotRun);
@@ -187,25 +191,39 @@ function ownerOf(
   return cannotRun === undefined ? owner : { ...owner, image: storedImage(func) };
 }
 
+/** Throws `conflict` for a version of which something belongs to another fn. */
+type PlaceCheck = (version: VersionFolder) => void;
+
 /** What belongs to another fn: a version's place, and its sources, of which a real server takes a second one in a PUT. */
-function checkPlace(version: VersionFolder, { versions, project }: DeployRequest, before: Observed): void {
+function placeCheck({ versions, project }: DeployRequest, { fns }: Observed): PlaceCheck {
   const own = new Set(versions.map(({ func }) => fnName(func)));
-  const wanted = new Set(version.func.triggers.map(({ source }) => source));
-  const label = labelOf(version);
-  for (const { fn, triggers, notes } of before.fns) {
-    if (notes !== null && labelOf(notes) === label && fn.name !== fnName(version.func)) {
-      const message = `${label} is fn ${fn.name} on the server, and ${fnName(version.func)} in ${version.file}`;
-      const next = notes.as ? `fnmesh deploy ${version.function} --as next` : `name: ${fn.name} in func.yaml`;
+  const places = new Map<string, ObservedFn[]>();
+  const sources = new Map<string, { fn: string; trigger: string }>();
+  for (const observed of fns) {
+    const { fn, triggers, notes } = observed;
+    if (notes !== null) places.set(labelOf(notes), [...(places.get(labelOf(notes)) ?? []), observed]);
+    if (own.has(fn.name)) continue;
+    for (const { name, source } of triggers) sources.set(source, { fn: fn.name, trigger: name });
+  }
+  return (version) => {
+    const label = labelOf(version);
+    const name = fnName(version.func);
+    const there = places.get(label)?.find(({ fn }) => fn.name !== name);
+    if (there !== undefined) {
+      const message = `${label} is fn ${there.fn.name} on the server, and ${name} in ${version.file}`;
+      const next = there.notes?.as
+        ? `fnmesh deploy ${version.function} --as next`
+        : `name: ${there.fn.name} in func.yaml`;
       throw new FnmeshError('conflict', message, { try: next });
     }
-    if (own.has(fn.name)) continue;
-    for (const { name, source } of triggers) {
-      if (!wanted.has(source)) continue;
-      const message = `${version.file}: source ${source} belongs to trigger ${name} of fn ${fn.name} on the server`;
-      const command = `fn delete trigger ${project.app.name} ${fn.name} ${name}`;
+    for (const { source } of version.func.triggers) {
+      const other = sources.get(source);
+      if (other === undefined) continue;
+      const message = `${version.file}: source ${source} belongs to trigger ${other.trigger} of fn ${other.fn} on the server`;
+      const command = `fn delete trigger ${project.app.name} ${other.fn} ${other.trigger}`;
       throw new FnmeshError('conflict', message, {
         try: `choose another source for ${label}, or: ${command}`,
       });
     }
-  }
+  };
 }
