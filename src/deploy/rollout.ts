@@ -108,7 +108,9 @@ async function withAs(
 async function prunable(request: DeployRequest, { fn, router }: DeployPorts): Promise<VersionName[]> {
   const { name } = request.project.app;
   const [observed, table] = await Promise.all([observe(fn, name), router.read(name)]);
-  return orphans(request, observed, table).filter(({ share }) => (share ?? 0) === 0);
+  return orphans(request, observed, table).flatMap(({ share, ...version }) =>
+    (share ?? 0) === 0 ? [version] : [],
+  );
 }
 
 async function bump(request: DeployRequest, { versions }: DeployResult): Promise<RolloutResult['bumped']> {
