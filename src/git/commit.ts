@@ -25,11 +25,14 @@ export async function readCommit(dir: string): Promise<(Commit & { dirty: boolea
       '--no-optional-locks',
       'status',
       '--porcelain',
+      // Its line is always there: simple-git waits 50 ms more for the output of a command that gave none.
+      '--branch',
+      '--no-ahead-behind',
       '--untracked-files=normal',
       '--ignore-submodules=none',
     ];
     const changes = await git.raw([...status, '--', '.', ':(exclude).fnmesh']);
-    return { sha, at, dirty: changes !== '' };
+    return { sha, at, dirty: changes.split('\n').some((line) => line !== '' && !line.startsWith('## ')) };
   } catch {
     return null;
   }
