@@ -66,8 +66,8 @@ export async function applyVersion(
   }
   let kept: KeptRelease | null = null;
   if (isChanged) {
-    await checkStill(before, app, ports);
     kept = await keepRelease(before, plan.release.live, releases, ports.fn);
+    await checkStill(before, app, ports);
     await ports.fn.updateFn(id, plan.body);
   }
   return { fnId: id, stale: await applyTriggers(plan, id, app, ports), kept };

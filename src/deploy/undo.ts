@@ -72,9 +72,9 @@ export async function undoDeploy(
         const isDone = isEmpty(version.body) && isUnnoted(live.fn, live.notes?.release?.number, kept);
         const numbers = releaseNumbers(live, kept, !isDone);
         await warm(version, live.fn.id, ports, version.body);
-        await checkStill(live, app, ports);
         const spared = version.notes.release?.number ?? version.to;
         const copy = isDone ? null : await keepRelease(live, numbers.live, kept, ports.fn, spared);
+        await checkStill(live, app, ports);
         const release = { ...stamp, number: numbers.next, restores: version.to };
         await put(live, version.body, notesOf(version, release, live, ports), ports);
         const earlier = kept.find(({ number }) => number === numbers.live - 1) ?? null;
