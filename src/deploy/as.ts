@@ -6,6 +6,8 @@ import type { Project, VersionFolder } from '../project/project.js';
 import { pathOf } from '../routing/match.js';
 import { compareVersions, isVersionName } from '../routing/versions.js';
 import type { ImageStore } from './ports.js';
+import { fnName, hashOfImage } from './desired.js';
+import type { RouteTable } from '../router/router.js';
 import { labelOf } from './result.js';
 
 /** What is made of one function on the server. */
@@ -15,8 +17,10 @@ type Known = { version: string; as: boolean; hash: string };
  * The folder as the version that it becomes. `next`: the number after the highest; when the newest version that was
  * made so has the same content, it is that one.
  * @param wanted A version's name, or `next`.
+ * @param options `image`: one that exists, from which the version is made; `table`: the routes, which may know
+ * versions that are on another Fn server.
  * @throws FnmeshError `usage` for what is no version's name or has a folder of its own; `conflict` when the version is
- * there with another content.
+ * there with another content, or its fn's name is another's.
  */
 export async function versionAs(
   folder: VersionFolder,
@@ -24,16 +28,56 @@ export async function versionAs(
   project: Project,
   observed: Observed,
   images: ImageStore,
-  options: { buildsDir: string; force: boolean },
+  options: { buildsDir: string; force: boolean; image?: string | undefined; table?: RouteTable | null },
 ): Promise<VersionFolder> {
-  const [plan] = await new Builds({ ...options, emit: () => undefined, for: images.builds }).plan([folder]);
-  if (plan === undefined || 'error' in plan) throw plan?.error ?? new Error('no plan of one version');
+  const { image, table, ...building } = options;
+  const hash = image === undefined ? await hashOfBuild(folder, images, building) : hashOfImage(image);
+  const routed = table?.routes.find(({ route }) => route.function === folder.function)?.route.split ?? {};
   const known = observed.fns.flatMap(({ notes }): Known[] =>
     notes?.function === folder.function
       ? [{ version: notes.version, as: notes.as === true, hash: notes.hash }]
       : [],
   );
-  return renamed(folder, chooseName(folder, wanted, project, known, plan.hash), project);
+  for (const version of Object.keys(routed)) {
+    if (!known.some((other) => other.version === version)) known.push({ version, as: false, hash: '' });
+  }
+  const made = renamed(folder, chooseName(folder, wanted, project, known, hash), project);
+  checkFree(made, folder, project, observed);
+  return made;
+}
+
+async function hashOfBuild(
+  folder: VersionFolder,
+  images: ImageStore,
+  building: { buildsDir: string; force: boolean },
+): Promise<string> {
+  const builds = new Builds({ ...building, emit: () => undefined, for: images.builds });
+  const [plan] = await builds.plan([folder]);
+  if (plan === undefined || 'error' in plan) throw plan?.error ?? new Error('no plan of one version');
+  return plan.hash;
+}
+
+/** The fn's name and source that a version gets are made from its own, and may be another's. */
+function checkFree(made: VersionFolder, folder: VersionFolder, project: Project, observed: Observed): void {
+  const name = fnName(made.func);
+  const next = { try: `fnmesh deploy ${made.function} --as next` };
+  const sources = made.func.triggers.map(({ source }) => source);
+  for (const other of project.functions.flatMap(({ versions }) => versions)) {
+    if (other.dir === folder.dir) continue;
+    const taken = fnName(other.func) === name ? `fn ${name}` : undefined;
+    const source = other.func.triggers.find((trigger) => sources.includes(trigger.source))?.source;
+    if (taken === undefined && source === undefined) continue;
+    const message = `${labelOf(made)} would have the ${taken ?? `source ${source}`} of ${labelOf(other)}, in ${other.file}`;
+    throw new FnmeshError('conflict', message, next);
+  }
+  const there = observed.fns.find(({ fn }) => fn.name === name);
+  if (there === undefined || (there.notes?.as && labelOf(there.notes) === labelOf(made))) return;
+  const whose = there.notes === null ? 'was not made by fnmesh' : `is ${labelOf(there.notes)}`;
+  throw new FnmeshError(
+    'conflict',
+    `${labelOf(made)} would be fn ${name}, which is on the server and ${whose}`,
+    next,
+  );
 }
 
 /** Which version a folder becomes. Pure; as `versionAs`. */

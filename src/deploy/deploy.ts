@@ -16,6 +16,7 @@ import { desiredApp } from './desired.js';
 import { isEmpty } from './diff.js';
 import { guard } from './guard.js';
 import { withDeployLock } from './lock.js';
+import { checkOthers } from './meanwhile.js';
 import { addressOf, find, functionsOf, hashesOf, refusal, releasesOf, resultOf } from './outcome.js';
 import { planApp, planVersion } from './plan.js';
 import type { VersionPlan } from './plan.js';
@@ -23,7 +24,7 @@ import type { DeployPorts } from './ports.js';
 import type { Prepared } from './prepare.js';
 import { failed, foresee, prepare } from './prepare.js';
 import type { DeployRequest, DeployResult } from './result.js';
-import { labelOf } from './result.js';
+import { labelOf, rowError } from './result.js';
 import { afterwards } from './simulate.js';
 import { planWire, wire, type WirePlan } from './wire.js';
 
@@ -57,7 +58,9 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
     row.image = desired.image;
     row.address = addressOf(there, ports.fn?.url);
     if (!isNewRelease(plan)) continue;
-    await guard(plan, there, request, isEmbedded(ports)).catch((error: unknown) => failed(row, error));
+    await guard(plan, there, request, isEmbedded(ports)).catch((error: unknown) => {
+      row.refused = rowError(error);
+    });
   }
   const desired = prepared.flatMap((each) => each.desired ?? []);
   // Of an app that is not there yet no server could say where its triggers are.
@@ -81,35 +84,38 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
     const functions = plan.functions.map((wired) => ({ ...wired, after: wired.before, added: [] }));
     return resultOf(request, prepared, { ...plan, functions }, ports.fn.url, first, table);
   }
-  const stamp = stampOf(request);
   let before = first;
   let after = first;
   let wired: WirePlan;
-  const plans = ready.map((each) => planFor(each, first, stamp));
+  const plans = ready.map((each) => planFor(each, first, stampOf(request)));
   if (isUnchanged(request, ready, plans, first)) {
     ready.forEach((each, index) => noted(each, plans[index] as VersionPlan, request));
     wired = await wireAll(request, after, ports);
   } else {
     const live = first.app ?? (await applyApp(app, null, ports));
-    wired = await withDeployLock(live, ports.fn, request.by, ports.emit, async (assertHeld) => {
-      // Building takes its time, in which others may have deployed.
-      before = await observe(ports.fn, app.name);
-      const current = await applyApp(app, before.app, ports);
+    wired = await withDeployLock(live, ports.fn, request.by, ports.emit, async (assertHeld, fn) => {
+      const held = { ...ports, fn };
+      // Building and waiting take their time, in which others may have deployed.
+      before = await observe(fn, app.name);
+      const stamp = stampOf(request);
+      const current = await applyApp(app, before.app, held);
       const all: Done[] = [];
-      await parallel(JOBS, ready, async (each) => {
-        all.push(await deployOne(each, before, current, stamp, request, ports, assertHeld));
+      await parallel(request.jobs ?? JOBS, ready, async (each) => {
+        const done = await deployOne(each, { first, before }, current, stamp, request, held, assertHeld);
+        all.push(done);
       });
-      after = await observe(ports.fn, app.name);
+      after = await observe(fn, app.name);
       const touched = all.flatMap((done) => done.touched ?? []);
       let takenBack = new Set<string>();
       if (ports.readiness.when === 'after' && touched.length > 0) {
-        takenBack = await awaitReady(app.name, touched, after, ports.readiness, ports);
-        if (takenBack.size > 0) after = await observe(ports.fn, app.name);
+        takenBack = await awaitReady(app.name, touched, after, ports.readiness, held);
+        if (takenBack.size > 0) after = await observe(fn, app.name);
       }
       // The routes first, and all before the next deploy looks: what it finds must not vanish under it.
-      const done = await wireAll(request, after, ports);
+      assertHeld();
+      const done = await wireAll(request, after, held);
       const stale = all.flatMap(({ fnId, triggers }) => (takenBack.has(fnId) ? [] : triggers));
-      for (const id of stale) await ports.fn.deleteTrigger(id).catch(unlessGone);
+      for (const id of stale) await fn.deleteTrigger(id).catch(unlessGone);
       return done;
     });
   }
@@ -165,7 +171,7 @@ const NOTHING_DONE: Done = { fnId: '', triggers: [] };
 
 async function deployOne(
   each: Prepared,
-  observed: Observed,
+  { first, before: observed }: { first: Observed; before: Observed },
   app: App,
   stamp: DeployStamp,
   request: DeployRequest,
@@ -182,6 +188,7 @@ async function deployOne(
   let done = NOTHING_DONE;
   try {
     assertHeld();
+    if (isNewRelease(plan)) checkOthers(find(first, desired), before);
     if (isNewRelease(plan)) await guard(plan, before, request, isEmbedded(ports));
     const wanted = { ...desired, image: desired.image };
     const releases = releasesOf(observed, desired);

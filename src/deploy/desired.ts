@@ -1,5 +1,7 @@
 // What an app's folder asks for, in the terms of the Fn API.
+import { createHash } from 'node:crypto';
 import type { Annotations } from '../fn/model.js';
+import { fnName } from '../project/fn-name.js';
 import type { AppFile, FuncFile, VersionFolder } from '../project/project.js';
 import { isReserved } from '../fn/notes.js';
 
@@ -94,9 +96,9 @@ export function desiredVersion(
   };
 }
 
-/** The fn's name: func.yaml's may hold a registry path before it (fnproject/cli 0.6.63, commands/deploy.go). */
-export function fnName(func: FuncFile): string {
-  return func.name.slice(func.name.lastIndexOf('/') + 1);
+/** The hash that stands for the content of a version whose image exists. */
+export function hashOfImage(image: string): string {
+  return createHash('sha256').update(image).digest('hex');
 }
 
 /** The image that Fn's tools would give a version which fnmesh only stores. */

@@ -18,6 +18,8 @@ const LEASE_MS = 35_000;
 /** A holder that could not renew for so long stops: others may be about to take over. */
 const LONGEST_MS = 30_000;
 const POLL_MS = 500;
+/** How long Ctrl-C waits for the server to take the lock away, in milliseconds. */
+const LEAVE_MS = 2_000;
 /** The longest that a deploy waits for others, in milliseconds. */
 const WAIT_MS = 600_000;
 
@@ -28,7 +30,7 @@ const own = new Set<string>();
 
 /**
  * Runs `work` while nobody else's deploy changes the app; waits for those before. `work` gets a function that throws
- * once the lock was lost, as after a long sleep of the machine.
+ * once the lock was lost, as after a long sleep of the machine, and the server with writes that ask it first.
  * @param by Who, for those who wait.
  * @throws FnmeshError `conflict` when others hold it for ten minutes; whatever `work` throws.
  */
@@ -37,7 +39,7 @@ export async function withDeployLock<T>(
   server: FnServer,
   by: string,
   emit: Emit,
-  work: (assertHeld: () => void) => Promise<T>,
+  work: (assertHeld: () => void, held: FnServer) => Promise<T>,
 ): Promise<T> {
   const holder: Holder = {
     id: randomUUID().slice(0, 8),
@@ -52,7 +54,7 @@ export async function withDeployLock<T>(
     own.delete(holder.id);
     throw error;
   });
-  let lost = false;
+  let lost: 'taken over' | 'broken off' | undefined;
   let renewedAt = held.since;
   const renew = setInterval(() => {
     holder.turn += 1;
@@ -61,7 +63,7 @@ export async function withDeployLock<T>(
     server.updateFn(held.fn.id, note).then(
       () => (renewedAt = at),
       (error: unknown) => {
-        if (error instanceof FnmeshError && error.code === 'not_found') lost = true;
+        if (error instanceof FnmeshError && error.code === 'not_found') lost = 'taken over';
       },
     );
   }, RENEW_MS);
@@ -75,19 +77,27 @@ export async function withDeployLock<T>(
     });
   };
   // Who breaks a deploy off must not make the next one wait; a second signal does not wait for the server.
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const onSignal = (signal: NodeJS.Signals = 'SIGINT'): void => {
     for (const each of SIGNALS) process.off(each, onSignal);
-    void release().finally(() => process.kill(process.pid, signal));
+    // What is under way must not go on writing once others may begin.
+    lost = 'broken off';
+    const left = sleep(LEAVE_MS, undefined, { ref: false });
+    void Promise.race([release(), left]).finally(() => process.kill(process.pid, signal));
   };
   for (const each of SIGNALS) process.on(each, onSignal);
+  const assertHeld = (): void => {
+    // The clock, which goes on while the machine sleeps.
+    const silent = Date.now() - renewedAt >= LONGEST_MS;
+    if (lost === undefined && !silent) return;
+    const why = {
+      'taken over': `another deploy took over app ${app.name} meanwhile`,
+      'broken off': `the deploy to app ${app.name} was broken off`,
+      silent: `the Fn server was out of reach for so long that another deploy may have taken over app ${app.name}`,
+    }[lost ?? 'silent'];
+    throw new FnmeshError('conflict', why, { try: 'fnmesh deploy --all --dry-run' });
+  };
   try {
-    return await work(() => {
-      // The clock, which goes on while the machine sleeps.
-      if (!lost && Date.now() - renewedAt < LONGEST_MS) return;
-      throw new FnmeshError('conflict', `another deploy took over app ${app.name} meanwhile`, {
-        try: 'fnmesh deploy --all --dry-run',
-      });
-    });
+    return await work(assertHeld, whileHeld(server, assertHeld));
   } finally {
     for (const each of SIGNALS) process.off(each, onSignal);
     await release();
@@ -162,4 +172,33 @@ function isGone(holder: Holder | undefined): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
+}
+
+/** The server, whose writes ask first whether the lock is still held. */
+function whileHeld(server: FnServer, assertHeld: () => void): FnServer {
+  const asking =
+    <Args extends unknown[], Answer>(write: (...args: Args) => Promise<Answer>) =>
+    async (...args: Args): Promise<Answer> => {
+      assertHeld();
+      return write(...args);
+    };
+  return {
+    url: server.url,
+    info: () => server.info(),
+    apps: () => server.apps(),
+    app: (name) => server.app(name),
+    fns: (appId) => server.fns(appId),
+    fn: (appId, name) => server.fn(appId, name),
+    fnById: (id) => server.fnById(id),
+    triggers: (appId, fnId) => server.triggers(appId, fnId),
+    createApp: asking((spec) => server.createApp(spec)),
+    updateApp: asking((id, change) => server.updateApp(id, change)),
+    deleteApp: asking((id) => server.deleteApp(id)),
+    createFn: asking((spec) => server.createFn(spec)),
+    updateFn: asking((id, change) => server.updateFn(id, change)),
+    deleteFn: asking((id) => server.deleteFn(id)),
+    createTrigger: asking((spec) => server.createTrigger(spec)),
+    updateTrigger: asking((id, change) => server.updateTrigger(id, change)),
+    deleteTrigger: asking((id) => server.deleteTrigger(id)),
+  };
 }

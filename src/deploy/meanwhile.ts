@@ -27,3 +27,16 @@ export function changedMeanwhile(before: ObservedFn, now: Fn | undefined, trigge
   const message = `${name} was changed since this deploy was planned, ${who}: ${fields.join(', ')}; it was left as it is`;
   return new FnmeshError('conflict', message, again);
 }
+
+/**
+ * Refuses to write over what others than fnmesh changed while this deploy was built or waited its turn. What another
+ * deploy changed meanwhile came before this one, as if it had begun earlier.
+ * @param first The fn as it was when this deploy began; undefined: it was not there.
+ * @throws FnmeshError `conflict` that says what changed.
+ */
+export function checkOthers(first: ObservedFn | undefined, now: ObservedFn | undefined): void {
+  if (first === undefined || now === undefined) return;
+  if (first.notes?.release?.deploy !== now.notes?.release?.deploy) return;
+  const change = levelling(contentOf(first.fn), contentOf(now.fn));
+  if (Object.keys(change).length > 0) throw changedMeanwhile(first, now.fn, now.triggers);
+}

@@ -6,7 +6,7 @@ import type { Emit } from '../events.js';
 import { writeDockerArchive } from '../oci/docker-archive.js';
 import { writeOciLayout } from '../oci/layout.js';
 import type { OciImage } from '../oci/blob.js';
-import { fnName } from './desired.js';
+import { fnName } from '../project/fn-name.js';
 import type { RegistryImages } from './registry-images.js';
 import type { DeployRequest } from './result.js';
 import { labelOf } from './result.js';

@@ -1,13 +1,13 @@
 // What is wanted, built and published: everything that can fail before the Fn server is touched.
-import { createHash } from 'node:crypto';
 import type { BuildOutcome } from '../build/builds.js';
 import { Builds } from '../build/builds.js';
 import { FnmeshError } from '../errors.js';
+import { fnName } from '../project/fn-name.js';
 import type { VersionFolder } from '../project/project.js';
 import type { RouteTable } from '../router/router.js';
 import type { BasisPoints } from '../routing/route.js';
 import type { DesiredVersion, Made } from './desired.js';
-import { desiredVersion, fnName, storedImage } from './desired.js';
+import { desiredVersion, fnName, hashOfImage, storedImage } from './desired.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
 import { guard } from './guard.js';
 import type { DeployPorts, ImageOwner, ImageStore } from './ports.js';
@@ -88,7 +88,7 @@ async function deployed(
 
 /** The one version whose image exists. */
 function given(request: DeployRequest, image: string, before: Observed, table: RouteTable): Prepared[] {
-  const hash = createHash('sha256').update(image).digest('hex');
+  const hash = hashOfImage(image);
   const check = placeCheck(request, before);
   return request.versions.map((version) => {
     const row: VersionRow = { ...rowOf(version, table), build: 'given' };

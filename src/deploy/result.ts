@@ -68,6 +68,8 @@ export type VersionRow = {
   /** Wall time in milliseconds, of build and deploy together. */
   ms: number;
   cannotRun?: string;
+  /** Of a plan: why deploy would not do what stands here. */
+  refused?: RowError;
   error?: RowError;
 };
 

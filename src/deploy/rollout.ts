@@ -1,8 +1,9 @@
 // A deploy with what may come before and after it: a folder as a new version, versions that go, a higher version number.
 import { NOTHING, observe } from '../fn/observe.js';
-import { bumpPatch } from '../project/bump.js';
+import { bumpPatch, nextPatch } from '../project/bump.js';
+import type { VersionFolder } from '../project/project.js';
 import type { Reason } from '../router/router.js';
-import { FnmeshError } from '../errors.js';
+import { FnmeshError, messageOf } from '../errors.js';
 import { versionAs } from './as.js';
 import { deploy, planDeploy, type PlanPorts } from './deploy.js';
 import { orphans } from './outcome.js';
@@ -57,16 +58,18 @@ export async function rollout(
 ): Promise<RolloutResult> {
   const request = await withAs(given, ports, options.as);
   const app = request.project.app.name;
-  const doomed = options.prune ? await prunable(request, ports) : [];
+  if (options.bump) for (const version of request.versions) checkBump(version);
+  const { doomed, stayed } = options.prune ? await prunable(request, ports) : { doomed: [], stayed: [] };
   const agreed = doomed.length === 0 || (await options.confirm(doomed));
   const result = await deploy(request, ports);
-  const done: RolloutResult = { ...result, bumped: [], removed: [], stayed: [] };
-  if (options.bump) done.bumped = await bump(request, result);
-  const goes = agreed ? doomed : [];
+  const done: RolloutResult = { ...result, bumped: [], removed: [], stayed };
+  if (options.bump) done.bumped = await bump(request, result, ports);
+  const goes = agreed ? [...doomed] : [];
   const made = request.versions[0];
   if (options.as !== undefined && options.keep !== null && result.failed === 0 && made !== undefined) {
     const [observed, table] = await Promise.all([observe(ports.fn, app), ports.router.read(app)]);
-    goes.push(...surplus(observed, table, made.function, options.keep, made.version));
+    const known = isGatewayOnly(ports);
+    goes.push(...surplus(observed, table, made.function, options.keep, made.version, known));
   }
   if (goes.length === 0) return done;
   const message = options.as === undefined ? 'its folder is gone' : `keep: ${options.keep}`;
@@ -74,16 +77,16 @@ export async function rollout(
   const { removed, kept } = await tidy(app, goes, ports, reason, options.drainMs);
   const gone = new Set(removed.map(({ function: fn, version }) => `${fn}/${version}`));
   const left = result.orphans.filter(({ function: fn, version }) => !gone.has(`${fn}/${version}`));
-  return { ...done, removed, stayed: kept, orphans: left };
+  return { ...done, removed, stayed: [...stayed, ...kept], orphans: left };
 }
 
 async function withAs(
   request: DeployRequest,
-  { fn, images }: Pick<PlanPorts, 'fn' | 'images'>,
+  { fn, images, router }: Pick<PlanPorts, 'fn' | 'images' | 'router'>,
   as: string | undefined,
 ): Promise<DeployRequest> {
   if (as === undefined) return request;
-  const { versions, project, buildsDir, force } = request;
+  const { versions, project, buildsDir, force, image } = request;
   const [folder, ...others] = versions;
   if (folder === undefined || others.length > 0) {
     const labels = versions.map(({ function: name, version }) => `${name}/${version}`).join(', ');
@@ -92,7 +95,9 @@ async function withAs(
     });
   }
   const observed = fn === null ? NOTHING : await observe(fn, project.app.name);
-  const version = await versionAs(folder, as, project, observed, images, { buildsDir, force });
+  const table = (await router?.read(project.app.name)) ?? null;
+  const options = { buildsDir, force, image, table };
+  const version = await versionAs(folder, as, project, observed, images, options);
   const own = request.secrets?.versions[`${folder.function}/${folder.version}`];
   const secrets = request.secrets && {
     ...request.secrets,
@@ -104,23 +109,52 @@ async function withAs(
   return { ...request, versions: [version], as: true, ...(secrets && { secrets }) };
 }
 
-/** What --prune would remove: no folder, and no weight. */
-async function prunable(request: DeployRequest, { fn, router }: DeployPorts): Promise<VersionName[]> {
+/** What --prune would remove: no folder, and no weight, as far as this gateway knows. */
+async function prunable(
+  request: DeployRequest,
+  ports: DeployPorts,
+): Promise<{ doomed: VersionName[]; stayed: Tidied['kept'] }> {
   const { name } = request.project.app;
-  const [observed, table] = await Promise.all([observe(fn, name), router.read(name)]);
-  return orphans(request, observed, table).flatMap(({ share, ...version }) =>
-    (share ?? 0) === 0 ? [version] : [],
-  );
+  const [observed, table] = await Promise.all([observe(ports.fn, name), ports.router.read(name)]);
+  const doomed: VersionName[] = [];
+  const stayed: Tidied['kept'] = [];
+  for (const { function: fn, version, share } of orphans(request, observed, table)) {
+    if (share === 0 || (share === null && isGatewayOnly(ports))) doomed.push({ function: fn, version });
+    else if (share === null) {
+      const why = `this gateway does not route it, and another may: fnmesh destroy ${fn}/${version} removes it all the same`;
+      stayed.push({ function: fn, version, why });
+    }
+  }
+  return { doomed, stayed };
 }
 
-async function bump(request: DeployRequest, { versions }: DeployResult): Promise<RolloutResult['bumped']> {
+/** Whether no other gateway can route the app's versions: those of the embedded server have this one. */
+function isGatewayOnly({ readiness }: Pick<DeployPorts, 'readiness'>): boolean {
+  return readiness.when === 'before';
+}
+
+function checkBump({ file, func }: VersionFolder): void {
+  if (nextPatch(func.version) !== null) return;
+  const message = `${file}: version ${JSON.stringify(func.version)} is no x.y.z: --bump cannot count it up`;
+  throw new FnmeshError('config', message, { try: `edit ${file}: version: 0.0.1` });
+}
+
+/** What cannot be written is said: the deploy is done. */
+async function bump(
+  request: DeployRequest,
+  { versions }: DeployResult,
+  { emit }: Pick<DeployPorts, 'emit'>,
+): Promise<RolloutResult['bumped']> {
   const bumped: RolloutResult['bumped'] = [];
-  for (const row of versions) {
-    if (row.deploy !== 'created' && row.deploy !== 'updated') continue;
-    const folder = request.versions.find(
-      (version) => version.function === row.function && version.version === row.version,
-    );
-    if (folder !== undefined) bumped.push({ file: folder.file, ...(await bumpPatch(folder.file)) });
+  for (const { function: fn, version, deploy: done, error } of versions) {
+    if (error !== undefined || (done !== 'created' && done !== 'updated')) continue;
+    const folder = request.versions.find((each) => each.function === fn && each.version === version);
+    if (folder === undefined) continue;
+    try {
+      bumped.push({ file: folder.file, ...(await bumpPatch(folder.file)) });
+    } catch (thrown) {
+      emit({ type: 'warning', text: `${folder.file} was not counted up: ${messageOf(thrown)}` });
+    }
   }
   return bumped;
 }

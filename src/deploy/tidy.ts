@@ -17,6 +17,7 @@ export type Tidied = { removed: VersionName[]; kept: (VersionName & { why: strin
 /**
  * The versions of a function that `--as` made beyond the newest `keep`, without weight. Pure.
  * @param but The version that was just deployed.
+ * @param gatewayOnly Whether what is in no route here is in none at all.
  */
 export function surplus(
   observed: Observed,
@@ -24,6 +25,7 @@ export function surplus(
   fn: string,
   keep: number,
   but: string,
+  gatewayOnly = true,
 ): VersionName[] {
   const split = table.routes.find(({ route }) => route.function === fn)?.route.split ?? {};
   const made = observed.fns
@@ -32,7 +34,7 @@ export function surplus(
     .reverse();
   return made
     .slice(keep)
-    .filter((version) => version !== but && (split[version] ?? 0) === 0)
+    .filter((version) => version !== but && (split[version] ?? (gatewayOnly ? 0 : null)) === 0)
     .map((version) => ({ function: fn, version }));
 }
 

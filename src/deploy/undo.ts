@@ -48,17 +48,13 @@ export async function undoDeploy(
   const app = await ports.fn.app(name);
   if (app === undefined)
     throw new FnmeshError('conflict', `the app ${name} is gone`, { try: 'fnmesh status' });
-  const at = new Date().toISOString();
-  const stamp: DeployStamp = {
-    deploy: randomUUID().slice(0, 8),
-    at,
-    by,
-    undoes,
-    ...(message && { message }),
-  };
   const rows: UndoneRow[] = [];
-  await withDeployLock(app, ports.fn, by, ports.emit, async (assertHeld) => {
-    const observed = await observe(ports.fn, name);
+  await withDeployLock(app, ports.fn, by, ports.emit, async (assertHeld, fn) => {
+    const held = { ...ports, fn };
+    const deploy = randomUUID().slice(0, 8);
+    const at = new Date().toISOString();
+    const stamp: DeployStamp = { deploy, at, by, undoes, ...(message && { message }) };
+    const observed = await observe(fn, name);
     const table = await ports.router.read(name);
     const now = planUndoDeploy(name, observed, table, undoes);
     const touched: Touched[] = [];
@@ -71,12 +67,14 @@ export async function undoDeploy(
         // An undo that was broken off had changed it already: then only the note is missing.
         const isDone = isEmpty(version.body) && isUnnoted(live.fn, live.notes?.release?.number, kept);
         const numbers = releaseNumbers(live, kept, !isDone);
-        await warm(version, live.fn.id, ports, version.body);
+        await warm(version, live.fn.id, held, version.body);
         const spared = version.notes.release?.number ?? version.to;
-        const copy = isDone ? null : await keepRelease(live, numbers.live, kept, ports.fn, spared);
-        await checkStill(live, app, ports);
-        const release = { ...stamp, number: numbers.next, restores: version.to };
-        await put(live, version.body, notesOf(version, release, live, ports), ports);
+        const copy = isDone ? null : await keepRelease(live, numbers.live, kept, fn, spared);
+        await checkStill(live, app, held);
+        // Whose commit comes back is what later deploys must not be older than.
+        const commit = version.notes.release?.commit;
+        const release = { ...stamp, number: numbers.next, restores: version.to, ...(commit && { commit }) };
+        await put(live, version.body, notesOf(version, release, live, held), held);
         const earlier = kept.find(({ number }) => number === numbers.live - 1) ?? null;
         const at = performance.now();
         touched.push({ row, fnId: live.fn.id, before: live, kept: copy, earlier, at });
@@ -87,7 +85,7 @@ export async function undoDeploy(
       rows.push(rowOf(version, row));
     });
     if (ports.readiness.when !== 'after') return;
-    await awaitReady(name, touched, await observe(ports.fn, name), ports.readiness, ports);
+    await awaitReady(name, touched, await observe(fn, name), ports.readiness, held);
     for (const { row } of touched) {
       const shown = rows.find(({ fn }) => fn === row.fn);
       if (shown !== undefined && row.error !== undefined)

@@ -115,10 +115,16 @@ function wireOne(
     else {
       const from = before?.destinations[version];
       const to = destination(app, fn.name, trigger, locate);
-      if (from !== undefined && serverOf(from) !== serverOf(to)) {
-        moved.push({ version, from: serverOf(from), to: serverOf(to) });
+      const moves = from !== undefined && serverOf(from) !== serverOf(to);
+      const runs = notes?.unready !== true && notes?.cannotRun === undefined;
+      // What serves is not given up for what was not seen to run.
+      if (moves && !runs) {
+        const stays = serverOf(from) ?? 'the embedded server';
+        unrouted.push({ version, why: `it did not answer there; its part of the route stays with ${stays}` });
+      } else {
+        destinations[version] = to;
+        if (moves) moved.push({ version, from: serverOf(from), to: serverOf(to) });
       }
-      destinations[version] = to;
     }
     if (trigger !== undefined && !notes?.unready && notes?.cannotRun === undefined) runnable.push(version);
   }
