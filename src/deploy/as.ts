@@ -2,11 +2,12 @@
 import { Builds } from '../build/builds.js';
 import { FnmeshError } from '../errors.js';
 import type { Observed } from '../fn/observe.js';
+import { fnName } from '../project/fn-name.js';
 import type { Project, VersionFolder } from '../project/project.js';
 import { pathOf } from '../routing/match.js';
 import { compareVersions, isVersionName } from '../routing/versions.js';
 import type { ImageStore } from './ports.js';
-import { fnName, hashOfImage } from './desired.js';
+import { hashOfImage } from './desired.js';
 import type { RouteTable } from '../router/router.js';
 import { labelOf } from './result.js';
 

@@ -7,7 +7,7 @@ import type { VersionFolder } from '../project/project.js';
 import type { RouteTable } from '../router/router.js';
 import type { BasisPoints } from '../routing/route.js';
 import type { DesiredVersion, Made } from './desired.js';
-import { desiredVersion, fnName, hashOfImage, storedImage } from './desired.js';
+import { desiredVersion, hashOfImage, storedImage } from './desired.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
 import { guard } from './guard.js';
 import type { DeployPorts, ImageOwner, ImageStore } from './ports.js';

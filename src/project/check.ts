@@ -1,5 +1,6 @@
 // What must hold between the files of an app, each of them being right on its own.
 import type { FoundFunction } from './discover.js';
+import { fnName } from './fn-name.js';
 import type { Loaded } from './load.js';
 import type { Problem } from './problems.js';
 import type { FuncFile } from './project.js';
@@ -51,13 +52,14 @@ export function checkNames(versions: readonly LoadedVersion[]): Problem[] {
       problems.push({ file: one.loaded.file, ...one.loaded.place(path), text, try: wayOut });
     };
 
-    const sameName = claim(names, func.name, one);
+    const sameName = claim(names, fnName(func), one);
     if (sameName !== undefined) {
-      report(
-        ['name'],
-        `name ${func.name} is also the name of ${label(sameName)}`,
-        `name it ${one.function}-${one.version}`,
-      );
+      const other = sameName.loaded.content?.name;
+      const text =
+        other === func.name
+          ? `name ${func.name} is also the name of ${label(sameName)}`
+          : `name ${func.name} makes the fn ${fnName(func)}, and so does ${other} in ${sameName.loaded.file}`;
+      report(['name'], text, `name it ${one.function}-${one.version}`);
     }
     const sameMade = claim(made, `${one.function}-${one.version}`, one);
     if (sameMade !== undefined) {

@@ -1,6 +1,7 @@
 // What app.yaml and func.yaml may hold, as Fn's server takes it: the only importer of zod, itself imported lazily.
 import * as z from 'zod/mini';
 import { hostOf, isHost } from '../routing/match.js';
+import { isTaken } from './fn-name.js';
 import type { AppFile, FuncFile } from './project.js';
 import type { KeyPath } from './yaml.js';
 
@@ -111,6 +112,10 @@ const funcSchema = z.object(
     // What survives Go's url.PathEscape unchanged, the server's rule, without the ":" that an image tag would be.
     name: text.check(
       z.regex(/^[A-Za-z0-9._~$&+=@-]{1,255}$/, 'is no fn name: letters, digits and -._~ only, at most 255'),
+      z.refine(
+        (name) => !isTaken(name),
+        'is what fnmesh calls a kept release or its deploy lock: no "~" there',
+      ),
     ),
     version: z.optional(text),
     runtime: z.optional(text),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DesiredVersion } from '../../src/deploy/desired.js';
-import { desiredVersion, fnName, storedImage } from '../../src/deploy/desired.js';
+import { desiredVersion, storedImage } from '../../src/deploy/desired.js';
+import { fnName } from '../../src/project/fn-name.js';
 import { putAnnotations, readPut, versionAnnotations } from '../../src/fn/notes.js';
 import { observed } from '../../src/fn/observe.js';
 import { planApp, planVersion } from '../../src/deploy/plan.js';

@@ -102,6 +102,16 @@ describe('a malformed func.yaml is named with its line, and a way out', () => {
       /^v1\/func.yaml:2:7: name is no fn name/,
     ],
     [
+      'a kept release’s name',
+      GOOD.replace('name: v1', 'name: cart~1'),
+      'v1/func.yaml:2:7: name is what fnmesh calls a kept release or its deploy lock: no "~" there',
+    ],
+    [
+      'the deploy lock’s name',
+      GOOD.replace('name: v1', 'name: fnmesh~lock'),
+      /^v1\/func.yaml:2:7: name is what fnmesh calls a kept release/,
+    ],
+    [
       'a long name',
       GOOD.replace('name: v1', `name: ${'a'.repeat(256)}`),
       /^v1\/func.yaml:2:7: name is no fn name/,
