@@ -203,6 +203,60 @@ describe('deploying a folder as new versions', () => {
     expect(writes).toEqual([]);
   });
 
+  test('takes neither the fn nor the source of another function or of somebody else', async () => {
+    const { ports, server, writes } = await stage();
+    const other = { name: 'cart-v3', triggers: [{ name: 't', type: 'http', source: '/other' }] };
+    const app = appFolder({ 'cart/v1': {}, 'other/v1': { func: other } });
+    await deploy(requestFor(app), ports);
+    writes.length = 0;
+    const as3 = rollout(requestFor(app, ['cart/v1']), ports, { ...options, as: 'v3' });
+    await expect(as3).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/^cart\/v3 would have the fn cart-v3 of other\/v1, in /) as string,
+    });
+    // Its folder is gone, and the server still has it.
+    const alone = appFolder({ 'cart/v1': {} }, {}, app.root);
+    await expect(rollout(requestFor(alone), ports, { ...options, as: 'v3' })).rejects.toMatchObject({
+      message: 'cart/v3 would be fn cart-v3, which is on the server and is other/v1',
+    });
+    const { id } = (await server.app('shop'))!;
+    await server.createFn({ app_id: id, name: 'cart-v4', image: 'x' });
+    await expect(rollout(requestFor(alone), ports, { ...options, as: 'v4' })).rejects.toMatchObject({
+      message: 'cart/v4 would be fn cart-v4, which is on the server and was not made by fnmesh',
+    });
+    expect(writes).toEqual([expect.stringContaining('createFn')]);
+  });
+
+  test('counts on from versions that only the route knows, and refuses their names', async () => {
+    const { ports, router } = await stage();
+    const first = single('// 1');
+    await deploy(requestFor(first), ports);
+    const { route, revision } = (await router.read('shop')).routes[0]!;
+    const split = { v1: 9000, v2: 1000 };
+    const v2 = { fn: 'cart-v2', source: '/cart/v2', endpoint: 'http://fn:8080/t/shop/cart/v2' };
+    const there = { ...route, split, destinations: { ...route.destinations, v2 } };
+    await router.write([{ kind: 'put', route: there, ifRevision: revision }], { verb: 'shift', by: 'me' });
+    const next = await rollout(requestFor(single('// 2', first.root)), ports, options);
+    expect(next.versions[0]?.version).toBe('v3');
+    await expect(
+      rollout(requestFor(single('// 2', first.root)), ports, { ...options, as: 'v2' }),
+    ).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  test('of an image that exists is made once', async () => {
+    const { ports } = await stage();
+    const first = single('// 1');
+    await deploy(requestFor(first), ports);
+    const run = async (image: string) => {
+      const request = { ...requestFor(single('// 1', first.root)), image };
+      const [row] = (await rollout(request, ports, options)).versions;
+      return `${row?.version} ${row?.build} ${row?.deploy}`;
+    };
+    expect(await run('a:1')).toBe('v2 given created');
+    expect(await run('a:1')).toBe('v2 given unchanged');
+    expect(await run('a:2')).toBe('v3 given created');
+  });
+
   test('a plain deploy of what --as made first is refused: one version has one fn', async () => {
     const { ports, server } = await stage();
     const func = { name: 'cart', triggers: [{ name: 'cart', type: 'http', source: '/cart' }] };

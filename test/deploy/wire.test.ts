@@ -139,6 +139,32 @@ describe('the routes of what is on the server', () => {
     expect(planWire('shop', server('cart/v1'), there, at('http://new:8080')).changes).toHaveLength(1);
   });
 
+  test('what did not answer on another server does not take the traffic of what serves', () => {
+    const at = (app: string, trigger: { source: string }) => `http://fn:8080/t/${app}${trigger.source}`;
+    const observedThere = server('cart/v1', 'cart/v2');
+    observedThere.fns[0]!.notes!.unready = true;
+    const plan = planWire('shop', observedThere, table({ cart: { v1: 5_000, v2: 5_000 } }), at);
+    expect(plan.functions[0]).toMatchObject({
+      moved: [{ version: 'v2', from: null, to: 'http://fn:8080' }],
+      unrouted: [
+        {
+          version: 'v1',
+          why: 'it did not answer there; its part of the route stays with the embedded server',
+        },
+      ],
+    });
+    expect(plan.changes).toMatchObject([
+      {
+        route: {
+          destinations: {
+            v1: { fn: 'cart-v1', source: '/cart/v1' },
+            v2: { endpoint: 'http://fn:8080/t/shop/cart/v2' },
+          },
+        },
+      },
+    ]);
+  });
+
   test('only the functions asked for', () => {
     const plan = planWire('shop', server('cart/v1', 'price/v1'), table({}), embedded, ['price']);
     expect(plan.functions.map(({ function: name }) => name)).toEqual(['price']);
