@@ -13,7 +13,7 @@ import { unlessGone } from '../fn/unless-gone.js';
 /**
  * Keeps the fn as it is as release `number`, and removes the oldest of those that are more than three.
  * @param kept The releases of the fn that are kept already.
- * @param spared The number of one that stays whatever its age: an undo needs it until it is done.
+ * @param spared Numbers of those that stay whatever their age, two at most: an undo needs them until it is done.
  * @throws FnmeshError as FnServer does.
  */
 export async function keepRelease(
@@ -21,13 +21,15 @@ export async function keepRelease(
   number: number,
   kept: readonly KeptRelease[],
   server: FnServer,
-  spared?: number,
+  spared: readonly number[] = [],
 ): Promise<KeptRelease> {
   const { fn, notes } = live;
   const content = contentOf(fn);
   const same = kept.find((release) => release.number === number);
-  const rank = (release: KeptRelease): number => (release.number === spared ? Infinity : release.number);
-  const older = kept.filter((release) => release !== same).sort((a, b) => rank(b) - rank(a));
+  const isSpared = ({ number }: KeptRelease): number => Number(spared.includes(number));
+  const older = kept
+    .filter((release) => release !== same)
+    .sort((a, b) => isSpared(b) - isSpared(a) || b.number - a.number);
   const prune = async (): Promise<void> => {
     for (const release of older.slice(KEPT_RELEASES - 1))
       await server.deleteFn(release.fn.id).catch(unlessGone);

@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { FnmeshError } from '../errors.js';
 import type { Annotations, FnChange } from '../fn/model.js';
 import { observe } from '../fn/observe.js';
-import type { ObservedFn } from '../fn/observe.js';
+import type { Observed, ObservedFn } from '../fn/observe.js';
 import { versionAnnotations } from '../fn/notes.js';
 import { type DeployStamp, isUnnoted, type Release } from '../fn/releases.js';
 import { firstTrigger } from '../fn/first-trigger.js';
 import { parallel } from '../process/parallel.js';
 import { checkStill, warm } from './apply.js';
 import { awaitReady, type Touched } from './await-ready.js';
+import { lineages } from './deploys.js';
 import { diffNotes, isEmpty } from './diff.js';
 import { keepRelease } from './keep-release.js';
 import { withDeployLock } from './lock.js';
@@ -68,7 +69,7 @@ export async function undoDeploy(
         const isDone = isEmpty(version.body) && isUnnoted(live.fn, live.notes?.release?.number, kept);
         const numbers = releaseNumbers(live, kept, !isDone);
         await warm(version, live.fn.id, held, version.body);
-        const spared = version.notes.release?.number ?? version.to;
+        const spared = sparedFor(version, observed);
         const copy = isDone ? null : await keepRelease(live, numbers.live, kept, fn, spared);
         await checkStill(live, app, held);
         // Whose commit comes back is what later deploys must not be older than.
@@ -98,6 +99,12 @@ export async function undoDeploy(
   );
   const cacheMs = ports.readiness.when === 'before' ? 0 : ports.readiness.cacheMs;
   return { app: name, undoes, versions: rows, failed: rows.filter(({ error }) => error).length, cacheMs };
+}
+
+/** The copies that tell what an undo does, and from what: without them it could not be done again. */
+function sparedFor({ fn, to, notes }: UndoneVersion, observed: Observed): number[] {
+  const stack = lineages(observed).find(({ live }) => live.fn.name === fn)?.stack ?? [];
+  return [notes.release?.number ?? to, ...stack.slice(-1)];
 }
 
 /** What is noted of a version: until it has answered a call it counts as unready, as after a deploy. */

@@ -117,13 +117,16 @@ describe('what does not start', () => {
     const http = (name: string, source: string) => ({ name, type: 'http', source });
     const before = appFolder({
       'cart/v1': {
-        func: { config: { A: '1' }, triggers: [http('a', '/a'), http('b', '/b'), http('c', '/c')] },
+        func: {
+          config: { A: '1' },
+          triggers: [http('a', '/a'), http('b', '/b'), http('c', '/c'), http('e', '/e')],
+        },
       },
     });
     await stage.deploy(requestFor(before));
     const state = await stage.state();
     stage.answer = () => init;
-    // The first moves to another's place, another goes, a new one takes the place of a third.
+    // The first moves to another's place, a new one takes the place of a third, and one goes.
     const triggers = [http('a', '/b'), http('d', '/c')];
     const after = appFolder({ 'cart/v1': { func: { memory: 64, triggers } } }, {}, before.root);
     const result = await stage.deploy(requestFor(after));
@@ -225,6 +228,25 @@ describe('what does not answer in time', () => {
     ]);
     expect(stage.called).toHaveLength(2);
   });
+});
+
+test('an undo that fails can be done again, however old what it brings back is', async () => {
+  const stage = await remoteStage();
+  const { root } = appFolder({});
+  const at = (memory: number) => requestFor(appFolder({ 'cart/v1': { func: { memory } } }, {}, root));
+  for (const memory of [10, 20, 30, 40]) await stage.deploy(at(memory));
+  await stage.undo();
+  // Kept are 2, 3 and 4; a fourth lets the oldest go, which is what the next undo brings back.
+  stage.proxy.fail(
+    { kind: 'status', status: 503 },
+    ({ method, path }) => method === 'PUT' && path.includes('fns'),
+    4,
+  );
+  expect((await stage.undo())?.failed).toBe(1);
+  expect(fn(stage, 'cart-v1')?.memory).toBe(30);
+  expect((await stage.undo())?.failed).toBe(0);
+  expect(fn(stage, 'cart-v1')?.memory).toBe(20);
+  expect(names(stage)).toHaveLength(4);
 });
 
 test('what one deploy lets go of is gone before the next one looks', async () => {
