@@ -20,7 +20,8 @@ export function ago(at: string, now = Date.now()): string {
   return `${Math.floor(s / 86_400)} d ago`;
 }
 
-/** A size in bytes, in megabytes: `2.6 MB`. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+/** A size as a person reads it: `2.6 MB`, `12.3 kB`, `512 B`. */
+export function bytes(size: number): string {
+  if (size < 1000) return `${size} B`;
+  return size < 100_000 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`;
 }

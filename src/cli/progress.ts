@@ -1,6 +1,6 @@
 import type { Emit, FnmeshEvent } from '../events.js';
 import { paint } from './paint.js';
-import { megabytes, seconds } from './format.js';
+import { bytes, seconds } from './format.js';
 
 /**
  * Renders events on a stream: one line a change of state; on a terminal also a last line that shows what is
@@ -76,7 +76,8 @@ function lineOf(event: FnmeshEvent): string | null {
       return `${event.version} ${event.state}${event.ms === undefined ? '' : ` in ${seconds(event.ms)}`}`;
     case 'push':
       if (event.state !== 'pushed') return null;
-      return `pushed ${event.image}${event.bytes === undefined ? '' : ` (${megabytes(event.bytes)})`}`;
+      if (event.bytes === 0) return `${event.image} is there already`;
+      return `pushed ${event.image}${event.bytes === undefined ? '' : ` (${bytes(event.bytes)})`}`;
     case 'deploy':
     case 'probe':
       return null;

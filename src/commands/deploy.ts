@@ -95,7 +95,12 @@ export default class Deploy extends BaseCommand {
       const { plan, target } = await planFor(flags, selectors, this.emit);
       if (!target.embedded) this.emit({ type: 'note', text: whereText(target.chosen) });
       const gateway = target.server?.gatewayUrl ?? null;
-      return this.done(plan, () => deployView(plan, true, gateway, flags.prune), plan.failed === 0);
+      const refused = plan.versions.some((row) => row.refused !== undefined);
+      return this.done(
+        plan,
+        () => deployView(plan, true, gateway, flags.prune),
+        plan.failed === 0 && !refused,
+      );
     }
     const to = flags.shift === undefined ? null : parseShift([`v1=${flags.shift}`])[0]!.to;
     const ports = askedPorts(flags);

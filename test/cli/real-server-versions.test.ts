@@ -84,9 +84,14 @@ describe.runIf(hasRegistry && hasGo)('versions on a real Fn server', () => {
   test('what shares traffic does not change in place, unless told to', async () => {
     const plan = await run('deploy', '--all', '--dry-run');
     const refused = await run('deploy', '--all');
-    for (const { code, stdout } of [plan, refused]) {
-      expect(code).toBe(1);
-      expect(stdout).toContain('cart/v1 failed: cart/v1 has 95 % of the traffic beside other versions');
+    const diff = await run('diff');
+    expect([plan.code, diff.code, refused.code]).toEqual([1, 4, 1]);
+    for (const [{ stdout }, verdict] of [
+      [plan, 'deploy would refuse'],
+      [diff, 'deploy would refuse'],
+      [refused, 'cart/v1 failed'],
+    ] as const) {
+      expect(stdout).toContain(`${verdict}: cart/v1 has 95 % of the traffic beside other versions`);
       expect(stdout).toContain('try: fnmesh deploy cart/v1 --as next (a new version), or --in-place');
     }
     expect(fns()).not.toContain('cart~1');

@@ -1,11 +1,11 @@
-import type { FieldChange } from '../../deploy/diff.js';
 import type { OutputResult } from '../../deploy/output.js';
-import type { DeployResult, RowError, VersionRow } from '../../deploy/result.js';
+import type { DeployResult, VersionRow } from '../../deploy/result.js';
 import { WHOLE } from '../../routing/route.js';
 import { formatPercent } from '../../routing/weights.js';
 import type { ChosenTarget } from '../../target/target.js';
-import { megabytes, seconds } from '../format.js';
+import { bytes, seconds } from '../format.js';
 import { table } from '../table.js';
+import { changeText, errorLines } from './changes.js';
 import { functionLines } from './wire.js';
 
 /** A row per version, what failed, the addresses, and what to type next. `dry` = nothing was done, `prune` = it was to remove what has no folder. */
@@ -16,7 +16,8 @@ export function deployView(
   prune = false,
 ): string {
   const parts = [appLine(result, dry), rowsView(result.versions, dry)];
-  for (const row of result.versions) parts.push(...details(row, dry));
+  const errors = errorLines(result.versions);
+  for (const row of result.versions) parts.push(...details(row, dry), ...(errors.get(row) ?? []));
   parts.push(...orphanLines(result.orphans, prune));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
@@ -78,36 +79,30 @@ function details(row: VersionRow, dry: boolean): string[] {
   const lines: string[] = [];
   const label = `${row.function}/${row.version}`;
   if (row.cannotRun !== undefined) lines.push(`${label}: ${row.cannotRun}`);
-  const inPlace = row.deploy === 'updated' || row.deploy === 'to update';
-  if (inPlace && row.share !== null && row.share > 0) {
-    lines.push(
-      `${label} ${dry ? 'would change' : 'changed'} in place, with ${formatPercent(row.share)} of the traffic`,
-    );
-  }
-  if (inPlace) {
-    if (row.changes.length > 0 && row.release !== null)
-      lines.push(`${label} ${dry ? 'would be' : 'is'} release ${row.release}`);
-    lines.push(...row.changes.map((change) => `  ${changeText(change)}`));
-    if (row.kept.length > 0) lines.push(`  stays, since fnmesh did not put it: ${row.kept.join(', ')}`);
-  }
-  if (row.error && row.error.message !== row.cannotRun) {
-    lines.push(...errorLines(row.function, row.version, row.error));
+  if (row.deploy === 'updated' || row.deploy === 'to update') lines.push(...updateLines(row, label, dry));
+  if (row.refused !== undefined) {
+    lines.push(`deploy would refuse: ${row.refused.message}`);
+    if (row.refused.try !== undefined) lines.push(`  try: ${row.refused.try}`);
   }
   return lines;
 }
 
-/** What failed of a version, with what its build or process wrote. */
-export function errorLines(fn: string, version: string, error: RowError): string[] {
-  return [
-    `${fn}/${version} failed: ${error.message}`,
-    ...(error.output ? error.output.split('\n').map((line) => `  | ${line}`) : []),
-    ...(error.try ? [`  try: ${error.try}`] : []),
-  ];
-}
-
-/** `memory: 128 → 256` */
-export function changeText({ field, from, to }: FieldChange): string {
-  return `${field}: ${from === null ? 'none' : valueText(from)} → ${to === null || to === '' ? 'removed' : valueText(to)}`;
+/** What of a version changes, and whom it reaches. */
+function updateLines({ changes, kept, release, share }: VersionRow, label: string, dry: boolean): string[] {
+  const stays = kept.length > 0 ? [`  stays, since fnmesh did not put it: ${kept.join(', ')}`] : [];
+  if (changes.length === 0) {
+    return [
+      `${label}: only fnmesh's notes of it ${dry ? 'change' : 'changed'}; callers get the same`,
+      ...stays,
+    ];
+  }
+  const lines: string[] = [];
+  if (share !== null && share > 0) {
+    const changed = dry ? 'would change' : 'changed';
+    lines.push(`${label} ${changed} in place, with ${formatPercent(share)} of the traffic`);
+  }
+  if (release !== null) lines.push(`${label} ${dry ? 'would be' : 'is'} release ${release}`);
+  return [...lines, ...changes.map((change) => `  ${changeText(change)}`), ...stays];
 }
 
 /** The images that were written, and where. */
@@ -116,16 +111,9 @@ export function outputView({ kind, path, images }: OutputResult): string {
     version,
     image,
     digest.slice(0, 19),
-    megabytes(size),
+    bytes(size),
   ]);
   return [table(['version', 'image', 'digest', 'size'], rows, [3]), `written to ${path} (${kind})`].join(
     '\n',
   );
-}
-
-/** A value of a change; of a digest the first digits tell it apart. */
-function valueText(value: FieldChange['to']): string {
-  const digest =
-    typeof value === 'string' ? /^([^"\s]+@sha256:[0-9a-f]{12})[0-9a-f]{52}$/.exec(value)?.[1] : undefined;
-  return digest === undefined ? JSON.stringify(value) : `${digest}…`;
 }

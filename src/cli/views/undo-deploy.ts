@@ -1,7 +1,7 @@
 import type { UndoDeployPlan, UndoneVersion } from '../../deploy/plan-undo.js';
 import type { UndoDeployResult } from '../../deploy/undo.js';
 import { formatPercent } from '../../routing/weights.js';
-import { changeText, errorLines } from './deploy.js';
+import { changeText, errorLines } from './changes.js';
 
 /** What an undo of a deploy would change. */
 export function undoDeployPlanView(plan: UndoDeployPlan): string {
@@ -14,9 +14,10 @@ export function undoDeployPlanView(plan: UndoDeployPlan): string {
 
 /** What an undo of a deploy changed. */
 export function undoDeployView(result: UndoDeployResult): string {
+  const errors = errorLines(result.versions);
   const lines = result.versions.flatMap((row) =>
     row.error
-      ? errorLines(row.function, row.version, row.error)
+      ? (errors.get(row) ?? [])
       : [`${head(row)} is release ${row.release} now, with what release ${row.to} was`, ...changes(row)],
   );
   if (result.cacheMs > 0 && result.failed < result.versions.length) {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { changeText, deployView, outputView, whereText } from '../../../src/cli/views/deploy.js';
+import { bytes } from '../../../src/cli/format.js';
+import { changeText } from '../../../src/cli/views/changes.js';
+import { deployView, outputView, whereText } from '../../../src/cli/views/deploy.js';
 import type { DeployResult, VersionRow } from '../../../src/deploy/result.js';
 import type { ChosenTarget } from '../../../src/target/target.js';
 
@@ -75,7 +77,7 @@ describe('a deploy', () => {
       'cart/v1 changed in place, with 12.5 % of the traffic',
       'cart/v1 is release 4',
       '  memory: 128 → 256',
-      '  config.KEY: none → "(secret)"',
+      '  config.KEY: added (secret)',
       '  config.OLD: "1" → removed',
       '  stays, since fnmesh did not put it: config.THEIRS',
     ]);
@@ -123,6 +125,56 @@ describe('a deploy', () => {
     ]);
   });
 
+  test('the same failure of several is told once, with all their names', () => {
+    const login = { code: 'failed' as const, message: 'r.test wants a login', try: 'docker login r.test' };
+    const rows: Partial<VersionRow>[] = [
+      { deploy: 'failed', error: login },
+      { version: 'v2', deploy: 'failed', error: { ...login, output: 'denied' } },
+      { version: 'v3', deploy: 'failed', error: { ...login } },
+    ];
+    expect(lines(result(rows, { failed: 3 }), false, null).slice(4)).toEqual([
+      'cart/v1, cart/v3 failed: r.test wants a login',
+      '  try: docker login r.test',
+      'cart/v2 failed: r.test wants a login',
+      '  | denied',
+      '  try: docker login r.test',
+      '3 of 3 versions failed',
+    ]);
+  });
+
+  test('what deploy would refuse: what differs all the same, why, and the ways out', () => {
+    const refused = {
+      code: 'conflict' as const,
+      message: 'cart/v1 has 5 % beside others',
+      try: '--in-place',
+    };
+    const row: Partial<VersionRow> = {
+      ...{ build: 'to build', deploy: 'to update', share: 500, release: 2, refused },
+      changes: [{ field: 'memory', from: 128, to: 256 }],
+    };
+    expect(lines(result([row]), true, null).slice(1)).toEqual([
+      'cart/v1  to build  to update  http://h:8080/t/shop/cart/v1',
+      'cart/v1 would change in place, with 5 % of the traffic',
+      'cart/v1 would be release 2',
+      '  memory: 128 → 256',
+      'deploy would refuse: cart/v1 has 5 % beside others',
+      '  try: --in-place',
+    ]);
+  });
+
+  test('notes alone are no change in place', () => {
+    const row: Partial<VersionRow> = { deploy: 'updated', share: 5000, kept: ['config.THEIRS'] };
+    const stays = '  stays, since fnmesh did not put it: config.THEIRS';
+    expect(lines(result([row]), false, null).slice(2)).toEqual([
+      "cart/v1: only fnmesh's notes of it changed; callers get the same",
+      stays,
+    ]);
+    expect(lines(result([{ ...row, deploy: 'to update' }]), true, null).slice(2)).toEqual([
+      "cart/v1: only fnmesh's notes of it change; callers get the same",
+      stays,
+    ]);
+  });
+
   test('versions without a folder: what to do depends on their share', () => {
     const orphans = [
       { function: 'cart', version: 'v2', share: 0 },
@@ -142,15 +194,39 @@ describe('a deploy', () => {
   test('nothing at all', () => expect(deployView(result([]), false, null)).toBe(''));
 });
 
-test('changes are shown as JSON, so that a number and its text differ; digests by their first digits', () => {
-  const digest = 'a'.repeat(64);
-  expect(changeText({ field: 'f', from: 1, to: '1' })).toBe('f: 1 → "1"');
-  expect(changeText({ field: 'f', from: null, to: { a: [1] } })).toBe('f: none → {"a":[1]}');
-  expect(changeText({ field: 'f', from: 'x', to: '' })).toBe('f: "x" → removed');
-  expect(changeText({ field: 'image', from: 'x:1', to: `r.test:5000/a/b@sha256:${digest}` })).toBe(
-    'image: "x:1" → r.test:5000/a/b@sha256:aaaaaaaaaaaa…',
-  );
+describe('a change of a field', () => {
+  const [a, b] = ['a', 'b'].map((digit) => `r.test:5000/a/b@sha256:${digit.repeat(64)}`);
+  test.each<[Parameters<typeof changeText>[0], string]>([
+    // As JSON, so that a number and its text differ.
+    [{ field: 'f', from: 1, to: '1' }, 'f: 1 → "1"'],
+    [{ field: 'f', from: null, to: { a: [1] } }, 'f: none → {"a":[1]}'],
+    [{ field: 'f', from: 'x', to: '' }, 'f: "x" → removed'],
+    // Of a digest the first digits.
+    [
+      { field: 'config.BASE', from: a!, to: null },
+      'config.BASE: "r.test:5000/a/b@sha256:aaaaaaaaaaaa…" → removed',
+    ],
+    [{ field: 'image', from: 'x:1', to: a! }, 'image: x:1 → r.test:5000/a/b@sha256:aaaaaaaaaaaa…'],
+    [
+      { field: 'image', from: b!, to: 'build 8b7d92354a44' },
+      'image: r.test:5000/a/b@sha256:bbbbbbbbbbbb… → new (build 8b7d92354a44)',
+    ],
+    [{ field: 'config.A', from: null, to: 'build 8b7d' }, 'config.A: none → "build 8b7d"'],
+    [{ field: 'config.KEY', from: null, to: '(secret)' }, 'config.KEY: added (secret)'],
+    [{ field: 'config.KEY', from: '(secret)', to: '(secret)' }, 'config.KEY: changed (secret)'],
+    [{ field: 'config.KEY', from: '(secret)', to: null }, 'config.KEY: removed (secret)'],
+    [{ field: 'config.KEY', from: '(secret)', to: 'x' }, 'config.KEY: "(secret)" → "x"'],
+  ])('%j', (change, text) => expect(changeText(change)).toBe(text));
 });
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [51_234, '51.2 kB'],
+  [100_000, '0.1 MB'],
+  [2_649_000, '2.6 MB'],
+])('a size of %i bytes is %s', (size, text) => expect(bytes(size)).toBe(text));
 
 test('where a deploy goes, and who said so', () => {
   const chosen: ChosenTarget = {

@@ -101,7 +101,7 @@ test('what an undo of a deploy would do', () => {
     'cart/v1@3 (90 % of the traffic) would become what release 2 was',
     '  image: r.test/cart@sha256:bbbbbbbbbbbb… → r.test/cart@sha256:aaaaaaaaaaaa…',
     '  memory: 256 → 128',
-    '  config.KEY: "(secret)" → removed',
+    '  config.KEY: removed (secret)',
     'price/v1@2 would become what release 1 was',
     '  nothing differs',
   ]);
