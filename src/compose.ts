@@ -105,6 +105,7 @@ export async function planned(flags: TargetFlags, emit: Emit): Promise<Planned> 
   const running = await connectIfRunning(flags, emit);
   if (running) return running;
   const chosen = await choose(flags);
+  warnOf(chosen, null, emit);
   const control = new ControlClient(controlSocket(stateDir()));
   const fn = chosen.fn.kind === 'embedded' ? null : await fnServer(chosen.fn, emit);
   return { chosen, embedded: fn === null, fn, router: null, ...reach(chosen, fn === null, control) };
@@ -121,12 +122,7 @@ export function whoAmI(): string {
 }
 
 async function target(chosen: ChosenTarget, home: string, server: ServerInfo, emit: Emit): Promise<Target> {
-  const named = process.env['FN_API_URL'];
-  // Known only now: FN_API_URL may name the very server that counts.
-  const heeded = named !== undefined && isSame(named.replace(/\/+$/, ''), server.fnUrl);
-  for (const text of chosen.warnings) {
-    if (!(heeded && text.includes('FN_API_URL'))) emit({ type: 'warning', text });
-  }
+  warnOf(chosen, server.fnUrl, emit);
   if (isOlder(server.version, ownVersion())) {
     emit({
       type: 'warning',
@@ -145,6 +141,15 @@ async function target(chosen: ChosenTarget, home: string, server: ServerInfo, em
     ...reach(chosen, embedded, control),
     router: new EmbeddedRouter(control, { probe: chosen.probe }),
   };
+}
+
+/** @param own The embedded server's URL; FN_API_URL may name the very server that counts. */
+function warnOf({ warnings }: ChosenTarget, own: string | null, emit: Emit): void {
+  const named = process.env['FN_API_URL'];
+  const heeded = named !== undefined && own !== null && isSame(named.replace(/\/+$/, ''), own);
+  for (const text of warnings) {
+    if (!(heeded && text.includes('FN_API_URL'))) emit({ type: 'warning', text });
+  }
 }
 
 /** FN_API_URL of many a shell is the embedded server's own address. */
