@@ -50,9 +50,9 @@ export async function takeBack(
     await server.deleteFn(earlier.fn.id).catch(unlessGone);
     return 'restored';
   }
-  // An earlier deploy made it and never saw it run. What has neither its notes nor that mark is somebody else's.
-  const isFirst = (before.notes?.release?.number ?? 1) === 1;
-  if (!isFirst || !(before.notes?.unready ?? before.triggers.length === 0)) return 'left';
+  // An earlier deploy made it and never saw it run. Without notes it may be somebody else's.
+  const isOurs = before.notes?.unready === true && (before.notes.release?.number ?? 1) === 1;
+  if (!isOurs) return 'left';
   await server.deleteFn(fnId).catch(unlessGone);
   return 'removed';
 }
