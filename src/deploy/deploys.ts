@@ -25,7 +25,7 @@ export type DeployChange = {
   at: string;
   by: string;
   message: string | null;
-  commit: Release['commit'] | null;
+  commit: NonNullable<Release['commit']> | null;
   /** The deploy that this one undid. */
   undoes: string | null;
   versions: DeployedVersion[];

@@ -31,6 +31,8 @@ export type HistoryRow = {
   }[];
   /** The deploy that this one undid. */
   undoesDeploy: string | null;
+  /** What a deploy was made from; null: it is not known. */
+  commit: DeployRecord['commit'];
 };
 
 /** A deploy that changed versions in place, as the Fn server tells of it. */
@@ -40,6 +42,8 @@ export type DeployRecord = {
   by: string;
   message: string | null;
   undoes: string | null;
+  /** The full hash of a commit; `at` is RFC 3339, UTC. */
+  commit: { sha: string; at: string; dirty: boolean } | null;
   versions: (HistoryRow['releases'][number] & { undone: boolean })[];
 };
 
@@ -70,6 +74,7 @@ export function listHistory(
       functions: change.functions,
       releases: [],
       undoesDeploy: null,
+      commit: null,
     }))
     .reverse();
   const rows = deploys
@@ -79,7 +84,7 @@ export function listHistory(
   return [...moves, ...rows].sort((a, b) => Number(a.at < b.at) - Number(a.at > b.at));
 }
 
-function deployRow({ deploy, at, by, message, undoes, versions }: DeployRecord): HistoryRow {
+function deployRow({ deploy, at, by, message, undoes, versions, commit }: DeployRecord): HistoryRow {
   return {
     number: null,
     deploy,
@@ -93,5 +98,6 @@ function deployRow({ deploy, at, by, message, undoes, versions }: DeployRecord):
     functions: [],
     releases: versions.map(({ undone: _, ...version }) => version),
     undoesDeploy: undoes,
+    commit,
   };
 }

@@ -15,8 +15,10 @@ const release = (fn = 'cart', more: Partial<DeployRecord['versions'][number]> = 
   ...{ function: fn, version: 'v1', from: 1, to: 2, restores: null, undone: false },
   ...more,
 });
+const COMMIT = { sha: 'a'.repeat(40), at: at(0), dirty: true };
 const deployed = (name: string, minute: number, more: Partial<DeployRecord> = {}): DeployRecord => ({
-  ...{ deploy: name, at: at(minute), by: 'ci@runner', message: null, undoes: null, versions: [release()] },
+  ...{ deploy: name, at: at(minute), by: 'ci@runner', message: null, undoes: null, commit: null },
+  versions: [release()],
   ...more,
 });
 const names = (rows: ReturnType<typeof listHistory>) => rows.map(({ number, deploy }) => number ?? deploy);
@@ -32,7 +34,10 @@ describe('shifts and deploys in one list', () => {
   });
 
   test('are told apart: a row has a number or a name, and what belongs to it', () => {
-    const [deploy, shift] = listHistory([move(1, 1)], [deployed('a', 2, { message: 'new tax' })]);
+    const [deploy, shift] = listHistory(
+      [move(1, 1)],
+      [deployed('a', 2, { message: 'new tax', commit: COMMIT })],
+    );
     expect(deploy).toEqual({
       number: null,
       deploy: 'a',
@@ -46,9 +51,10 @@ describe('shifts and deploys in one list', () => {
       functions: [],
       releases: [{ function: 'cart', version: 'v1', from: 1, to: 2, restores: null }],
       undoesDeploy: null,
+      commit: COMMIT,
     });
     expect(Object.keys(shift!).sort()).toEqual(Object.keys(deploy!).sort());
-    expect(shift).toMatchObject({ number: 1, deploy: null, releases: [], undoesDeploy: null });
+    expect(shift).toMatchObject({ number: 1, deploy: null, releases: [], undoesDeploy: null, commit: null });
   });
 
   test('an undo of a deploy names it, and a deploy is undone only whole', () => {

@@ -251,6 +251,7 @@ describe('listHistory', () => {
       deploy: null,
       releases: [],
       undoesDeploy: null,
+      commit: null,
       at: '2026-01-01T00:00:04.000Z',
       by: 'bob@desk',
       verb: 'undo',

@@ -16,7 +16,7 @@ export function historyView(rows: HistoryRow[]): string {
       fn,
       outcome,
       index === 0 ? row.by : '',
-      index === 0 ? (row.message ?? '') : '',
+      index === 0 ? why(row) : '',
     ]),
   );
   return table(['change', 'when', 'what', 'function', 'before → after', 'by', 'message'], cells, [0]);
@@ -42,6 +42,12 @@ function what(row: HistoryRow): string {
   const undone = row.undoes ?? row.undoesDeploy;
   const of = undone !== null ? ` of ${undone}` : row.to !== null ? ` to ${row.to}` : '';
   return `${row.verb}${of}${row.undone ? ' (undone)' : ''}`;
+}
+
+/** Its message, and the commit that was deployed: ` (commit 1a2b3c4, dirty)`. */
+function why({ message, commit }: HistoryRow): string {
+  const made = commit && `(commit ${commit.sha.slice(0, 7)}${commit.dirty ? ', dirty' : ''})`;
+  return [message, made].filter(Boolean).join(' ');
 }
 
 function moved({ before, after }: Change['functions'][number]): string {

@@ -19,8 +19,10 @@ const ROW: HistoryRow = {
     functions: [],
     releases: [],
     undoesDeploy: null,
+    commit: null,
   },
 };
+const COMMIT = { sha: '1a2b3c4d5e'.repeat(4), at: '2026-01-01T08:00:00Z', dirty: false };
 const release = (from: number, restores: number | null = null, fn = 'cart', version = 'v1') => ({
   ...{ function: fn, version, from, to: from + 1, restores },
 });
@@ -32,6 +34,7 @@ test('deploys and shifts in one table', () => {
     {
       ...ROW,
       ...{ deploy: 'c0ffee00', verb: 'undo', undoesDeploy: 'beef0001', message: 'too slow' },
+      commit: { ...COMMIT, dirty: true },
       releases: [release(3, 2)],
     },
     {
@@ -42,6 +45,7 @@ test('deploys and shifts in one table', () => {
     {
       ...ROW,
       ...{ deploy: 'beef0001', undone: true, at: '2026-01-01T09:00:00.000Z', by: 'ci@runner' },
+      commit: COMMIT,
       releases: [release(2), release(1, null, 'price', 'v10')],
     },
     {
@@ -52,9 +56,9 @@ test('deploys and shifts in one table', () => {
   ];
   expect(historyView(rows).split('\n')).toEqual([
     '  CHANGE  WHEN      WHAT              FUNCTION  BEFORE → AFTER                     BY         MESSAGE',
-    'c0ffee00  30 s ago  undo of beef0001  cart      v1@3 → v1@4 (what @2 was)          ann@box    too slow',
+    'c0ffee00  30 s ago  undo of beef0001  cart      v1@3 → v1@4 (what @2 was)          ann@box    too slow (commit 1a2b3c4, dirty)',
     '      12  1 h ago   shift             cart      v1 100 % → 99.5 %, v2 0 % → 0.5 %  ann@box',
-    'beef0001  3 h ago   deploy (undone)   cart      v1@2 → v1@3                        ci@runner',
+    'beef0001  3 h ago   deploy (undone)   cart      v1@2 → v1@3                        ci@runner  (commit 1a2b3c4)',
     '                                      price     v10@1 → v10@2',
     '       1  2 d ago   deploy            cart      v1 100 %                           ci@runner',
   ]);
