@@ -16,6 +16,8 @@ type VersionState = 'running' | 'idle' | 'deployed' | 'missing' | 'cannot run';
 /** One version in the picture. */
 export type VersionStatus = {
   version: string;
+  /** Which release of it is deployed; null: nothing is noted of that. */
+  release: number | null;
   /** Basis points; null = it stands behind no route. */
   weight: number | null;
   state: VersionState;
@@ -101,6 +103,7 @@ export function appStatus(inputs: StatusInputs): AppStatus {
       const counted = traffic.get(version);
       return {
         version,
+        release: observed?.notes?.release?.number ?? null,
         weight: routed?.route.split[version] ?? null,
         ...verdict(observed, destination, state, inputs.embedded),
         fn: fnName,

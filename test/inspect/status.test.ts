@@ -10,6 +10,7 @@ import {
   type Trigger,
 } from '../../src/fn/model.js';
 import { observed } from '../../src/fn/observe.js';
+import { releaseAnnotation } from '../../src/fn/releases.js';
 import { readStatus } from '../../src/inspect/read-status.js';
 import { appStatus, type StatusInputs } from '../../src/inspect/status.js';
 import { apiServer } from '../helpers/api-server.js';
@@ -62,6 +63,16 @@ test('what fnmesh deployed without a trigger is no stranger, and not routed', ()
   expect(status.functions[0]!.versions).toMatchObject([
     { version: 'v1', weight: null, state: 'idle', why: 'it has no http trigger, so nothing is routed to it' },
   ]);
+});
+
+test('a version tells which release of it is deployed, where that is noted', () => {
+  const note = { number: 3, deploy: 'c0ffee00', at: '2026-01-01T00:00:00.000Z', by: 'ann@box' };
+  const of = (annotations: Record<string, never>) =>
+    appStatus({ ...inputs, fns: [observed(fn, [trigger('a', annotations)])] }).functions[0]!.versions[0]!;
+  expect(of({ ...NOTES, ...releaseAnnotation(note) } as never).release).toBe(3);
+  expect(of(NOTES as never).release).toBeNull();
+  const gone = appStatus(inputs).functions[0]!.versions[0]!;
+  expect([gone.state, gone.release]).toEqual(['missing', null]);
 });
 
 test('a function may have a name that every object inherits', () => {

@@ -24,9 +24,9 @@ function appView(app: AppStatus): string {
   if (app.functions.length === 0) lines.push('  nothing deployed by fnmesh');
   const rows = app.functions.flatMap((fn) => fn.versions.map((version) => row(fn, version)));
   const text = table(
-    ['function', 'version', 'weight', 'state', 'requests', 'errors', 'p95', 'address'],
+    ['function', 'version', 'release', 'weight', 'state', 'requests', 'errors', 'p95', 'address'],
     rows,
-    [2, 4, 5, 6],
+    [2, 3, 5, 6, 7],
   );
   if (text) lines.push(text);
   for (const fn of app.functions) {
@@ -46,6 +46,7 @@ function row(fn: FunctionStatus, version: VersionStatus): string[] {
   return [
     fn.function,
     version.version,
+    version.release === null ? '-' : String(version.release),
     version.weight === null ? 'not routed' : formatPercent(version.weight),
     version.state,
     String(version.requests),
