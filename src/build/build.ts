@@ -46,6 +46,11 @@ export type BuildOptions = {
   buildsDir: string;
   /** Builds although the hash is unchanged; the new build gets a hash, and so a folder, of its own. */
   force: boolean;
+  /**
+   * Absolute paths of env files. They, and all that are called `.env`, get into no image and count into the hash of
+   * none, nor into that of a Go program; a process has those of its own folder beside it, as nothing leaves the machine.
+   */
+  envFiles?: readonly string[] | undefined;
   emit: Emit;
 };
 

@@ -145,11 +145,11 @@ export class Builds {
   }
 }
 
-function buildersFor({ for: kind, force }: BuildOptions): Builder[] {
-  if (kind?.kind !== 'images') return [goBuilder(), nodeBuilder(), pythonBuilder()];
-  const go = goBuilder(kind.platform);
+function buildersFor({ for: kind, force, envFiles = [], emit }: BuildOptions): Builder[] {
+  if (kind?.kind !== 'images') return [goBuilder(envFiles), nodeBuilder(), pythonBuilder()];
+  const go = goBuilder(envFiles, kind.platform);
   const plain = (version: VersionFolder): boolean => go.handles(version) && !needsItsImages(version);
-  return [{ ...go, handles: plain }, containerBuilder(kind, force)];
+  return [{ ...go, handles: plain }, containerBuilder(kind, { force, envFiles, emit })];
 }
 
 /** Go is compiled here and needs no base image, unless the version says that it wants one. */

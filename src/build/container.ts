@@ -3,10 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FnmeshError } from '../errors.js';
+import type { Emit } from '../events.js';
 import type { VersionFolder } from '../project/project.js';
 import type { Builder, BuildKind } from './build.js';
 import type { ContainerTool } from './container-tool.js';
 import { findContainerTool } from './container-tool.js';
+import { ignoredBy } from './docker-ignore.js';
 import { dockerfileFor } from './dockerfile.js';
 import { copyFiles, filesOf } from './files.js';
 import { installReads } from './node.js';
@@ -14,13 +16,18 @@ import { formatPlatform } from './platform.js';
 
 type Images = Extract<BuildKind, { kind: 'images' }>;
 
+/** How images are made: `force` runs every step anew; `envFiles`, absolute paths, are to get into none. */
+type Options = { force: boolean; envFiles: readonly string[]; emit: Emit };
+
 /**
  * Builds images with Docker, Podman or Buildah, for any version that has a Dockerfile or whose Dockerfile is known.
  * Into the hash go the files, the Dockerfile, the platform and the tool's name. Not into it: labels; what the images
  * named after FROM are today, since their tags move; and of a folder with a Dockerfile of its own what no version
- * counts as its own, such as node_modules, though the Dockerfile may copy it. A forced build runs every step anew.
+ * counts as its own, such as node_modules, though the Dockerfile may copy it.
  */
-export function containerBuilder({ platform, tool: asked, labels }: Images, force: boolean): Builder {
+export function containerBuilder({ platform, tool: asked, labels }: Images, options: Options): Builder {
+  const { force, envFiles, emit } = options;
+  const warned = new Set<string>();
   let found: Promise<ContainerTool> | undefined;
   const find = (): Promise<ContainerTool> => (found ??= findContainerTool(asked));
   return {
@@ -33,10 +40,16 @@ export function containerBuilder({ platform, tool: asked, labels }: Images, forc
       await find().catch((error: unknown) => {
         throw needing(version, error);
       });
-      return { leave: {}, folders: [], settings: text === undefined ? [] : [text] };
+      if (text !== undefined) return { leave: { envFiles }, folders: [], settings: [text] };
+      const [exposed] = exposedEnvFiles(version.dir, envFiles);
+      if (exposed === undefined) return { leave: { envFiles }, folders: [], settings: [] };
+      if (!warned.has(version.dir)) emit({ type: 'warning', text: exposedText(version, exposed) });
+      warned.add(version.dir);
+      // It may be in the image.
+      return { leave: {}, folders: [], settings: [] };
     },
     build: async (version, into) => {
-      const { dockerfile, context } = await lay(version, into);
+      const { dockerfile, context } = await lay(version, into, envFiles);
       const image = `fnmesh.local/build:${basename(into).slice(0, 12)}`;
       const tool = await find();
       const { id } = await tool.build({ context, dockerfile, image, platform, labels, noCache: force });
@@ -93,7 +106,11 @@ function match(dir: string, name: string, pattern: RegExp): string | undefined {
 }
 
 /** Puts the Dockerfile and what it may copy where the tool finds them. */
-async function lay(version: VersionFolder, into: string): Promise<{ dockerfile: string; context: string }> {
+async function lay(
+  version: VersionFolder,
+  into: string,
+  envFiles: readonly string[],
+): Promise<{ dockerfile: string; context: string }> {
   const context = join(into, 'context');
   const text = generated(version);
   if (text !== undefined) {
@@ -101,7 +118,7 @@ async function lay(version: VersionFolder, into: string): Promise<{ dockerfile: 
     await writeFile(dockerfile, text);
     await mkdir(context);
     // A copy of what was hashed: installed packages and other builds must not get into the image.
-    await copyFiles(filesOf(version.dir), context);
+    await copyFiles(filesOf(version.dir, { envFiles }), context);
     return { dockerfile, context };
   }
   // Fn's tools give a Dockerfile its folder as it lies.
@@ -113,6 +130,17 @@ async function lay(version: VersionFolder, into: string): Promise<{ dockerfile: 
     await cp(join(version.dir, name), join(context, name), { recursive: true, verbatimSymlinks: true });
   }
   return { dockerfile: join(context, 'Dockerfile'), context };
+}
+
+/** The env files, by path, that the folder's own Dockerfile could copy. */
+function exposedEnvFiles(dir: string, envFiles: readonly string[]): string[] {
+  const others = new Set(filesOf(dir, { envFiles }).map(({ path }) => path));
+  const ignored = ignoredBy(dir);
+  return filesOf(dir).flatMap(({ path }) => (others.has(path) || ignored(path) ? [] : [path]));
+}
+
+function exposedText({ function: name, version, dir }: VersionFolder, path: string): string {
+  return `${name}/${version}: ${path} gets into the image if the Dockerfile copies it, as COPY . does: name it in ${join(dir, '.dockerignore')}`;
 }
 
 function needing(version: VersionFolder, error: unknown): unknown {

@@ -8,6 +8,7 @@ import { run } from '../process/run.js';
 import type { VersionFolder } from '../project/project.js';
 import type { Builder, Inputs } from './build.js';
 import { containerCommand } from './command.js';
+import type { Leave } from './files.js';
 import { copyFiles, filesOf } from './files.js';
 import type { WorkspaceInputs } from './go-module.js';
 import { parseModFile, replacedFolders, workspaceInputs, workspaceOf } from './go-module.js';
@@ -20,8 +21,9 @@ type Settings = GoEnv & { platform: Platform };
 /**
  * Builds runtimes `go`, `go1.24`, … with the Go that is installed, for this machine or another platform. A build for
  * this machine is the same whether it was asked for by its platform or not.
+ * @param envFiles Absolute paths of env files, which count into no hash, as do none that are called `.env`.
  */
-export function goBuilder(platform?: Platform): Builder {
+export function goBuilder(envFiles: readonly string[], platform?: Platform): Builder {
   let settings: Promise<Settings> | undefined;
   const ask = (): Promise<Settings> => (settings ??= askGo(platform));
   return {
@@ -31,9 +33,9 @@ export function goBuilder(platform?: Platform): Builder {
       const go = await ask();
       return `${go.GOVERSION} ${formatPlatform(go.platform)} ${keptFlags(go.GOFLAGS).join(' ')}`.trimEnd();
     },
-    inputs: (version) => Promise.resolve(inputsOf(version)),
+    inputs: (version) => Promise.resolve(inputsOf(version, envFiles)),
     build: async (version, into) => {
-      await buildGo(version, into, await ask());
+      await buildGo(version, into, await ask(), envFiles);
       return { command: containerCommand(version.func, ['./func']) };
     },
     cold: async () => standardLibraryIsCold(await ask()),
@@ -53,13 +55,13 @@ async function askGo(platform: Platform | undefined): Promise<Settings> {
   return { ...go, platform: platform ?? { os: go.GOHOSTOS, architecture: go.GOHOSTARCH } };
 }
 
-function inputsOf(version: VersionFolder): Inputs {
+function inputsOf(version: VersionFolder, envFiles: readonly string[]): Inputs {
   const module = readModule(version);
   const workspace = workspaceFor(version);
   const folders = [...replacedFolders(module, version.dir), ...(workspace?.folders ?? [])];
   return {
     // A binary that was built by hand, and modules of their own, are no part of what is built.
-    leave: { files: ['func'], foldersWith: ['go.mod'] },
+    leave: { files: ['func'], foldersWith: ['go.mod'], envFiles },
     folders: [...new Set(folders)].sort(),
     settings: workspace?.requires ?? [],
   };
@@ -82,12 +84,18 @@ function workspaceFor(version: VersionFolder): WorkspaceInputs | null {
   return file === undefined ? null : workspaceInputs(file, version.dir);
 }
 
-async function buildGo(version: VersionFolder, into: string, go: Settings): Promise<void> {
+async function buildGo(
+  version: VersionFolder,
+  into: string,
+  go: Settings,
+  envFiles: readonly string[],
+): Promise<void> {
   const workspace = workspaceFor(version);
   const env = buildEnv(go, workspace !== null);
+  const { leave } = inputsOf(version, envFiles);
   const compile = ['build', '-trimpath', ...linkerFlags(go.GOFLAGS), '-o', join(into, 'func'), '.'];
   if (workspace === null && needsTidy(version)) {
-    await buildTidied(version, into, compile, env);
+    await buildTidied(version, leave, into, compile, env);
     return;
   }
   try {
@@ -97,13 +105,14 @@ async function buildGo(version: VersionFolder, into: string, go: Settings): Prom
     const lags =
       /missing go\.sum entry|updates to go\.(mod|sum) needed|no required module provides|but not required/;
     if (workspace !== null || !lags.test(messageOf(error))) throw error;
-    await buildTidied(version, into, compile, env);
+    await buildTidied(version, leave, into, compile, env);
   }
 }
 
 /** As Fn's builder does, but on a copy, with what leads out of the folder made absolute. */
 async function buildTidied(
   version: VersionFolder,
+  leave: Leave,
   into: string,
   compile: string[],
   env: Record<string, string | undefined>,
@@ -111,7 +120,7 @@ async function buildTidied(
   const source = join(into, 'src');
   await rm(source, { recursive: true, force: true });
   await mkdir(source);
-  await copyFiles(filesOf(version.dir, inputsOf(version).leave), source);
+  await copyFiles(filesOf(version.dir, leave), source);
   const module = readModule(version);
   const absolute = replacedFolders(module, version.dir);
   const edits = module.replaces.map(({ module: path }, index) => `-replace=${path}=${absolute[index]}`);

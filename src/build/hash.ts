@@ -40,8 +40,10 @@ export type BuildInputs = {
 /** Hex sha-256 over all inputs of a build. The place of the app's folder does not count: it may be moved. */
 export async function hashOf(inputs: BuildInputs, digests: FolderDigests): Promise<string> {
   const parts: unknown[] = [inputs.settings, await digests.digest(inputs.dir, inputs.leave)];
+  const { envFiles } = inputs.leave;
+  const leave = { foldersWith: ['go.mod'], ...(envFiles && { envFiles }) };
   for (const dir of inputs.extra) {
-    parts.push([relative(inputs.dir, dir), await digests.digest(dir, { foldersWith: ['go.mod'] })]);
+    parts.push([relative(inputs.dir, dir), await digests.digest(dir, leave)]);
   }
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

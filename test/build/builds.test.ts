@@ -45,7 +45,12 @@ describe('what counts into the hash', () => {
       (dir: string) => write(dir, { '__pycache__/x': '', 'm.pyc': '', 'env/pyvenv.cfg': '' }),
       false,
     ],
-    ['app.yaml beside it', (dir: string) => write(dir, { 'app.yaml': '', 'fnmesh.yaml': '' }), false],
+    [
+      'app.yaml beside it',
+      (dir: string) => write(dir, { 'app.yaml': '', 'fnmesh.yaml': '', 'fnmesh.yml': '' }),
+      false,
+    ],
+    ['.env, of a process', (dir: string) => write(dir, { '.env': '' }), true],
   ])('%s: %s', async (_, change, counts) => {
     const dir = emptyFolder();
     write(dir, { a: '1', b: 'b' });
@@ -68,6 +73,26 @@ describe('what counts into the hash', () => {
     symlinkSync(dir, join(dir, 'link'));
     expect(() => filesOf(dir)).toThrow(/link is a link that leads in a circle/);
   });
+});
+
+test('env files can be left out: by name anywhere, by path, by any link', () => {
+  const [dir, above] = [emptyFolder(), emptyFolder()];
+  write(above, { '.env': '', 'prod.vars': '', other: '' });
+  const links = [
+    ['.env', 'settings'],
+    ['prod.vars', 'vars'],
+    ['other', 'code'],
+  ];
+  for (const [from = '', to = ''] of links) symlinkSync(join(above, from), join(dir, to));
+  write(dir, { '.env': '', 'lib/.env.local': '', '.env.d/a': '', 'own.vars': '', 'lib/own.vars': '' });
+  write(dir, { '.env.example': '', 'env.js': '', 'x.env': '', '.environment': '', 'lib/.env.dist': '' });
+  symlinkSync(dir, join(above, 'app'));
+  const envFiles = [join(above, 'app/own.vars'), join(above, 'prod.vars'), join(above, 'gone')];
+  const paths = filesOf(dir, { envFiles }).map(({ path }) => path);
+  expect(paths).toEqual([
+    ...['.env.example', '.environment', 'code', 'env.js', 'lib/.env.dist', 'lib/own.vars', 'x.env'],
+  ]);
+  expect(filesOf(dir)).toHaveLength(paths.length + 6);
 });
 
 describe('what cannot run', () => {

@@ -19,14 +19,15 @@ const NODE_FILES = { 'func.js': '1', 'package.json': '{"dependencies":{"a":"1"}}
 type Settings = Omit<Partial<Extract<BuildKind, { kind: 'images' }>>, 'platform'> & {
   platform?: string;
   force?: boolean;
+  envFiles?: string[];
 };
 
 /** Builds of images; the host's platform unless told otherwise. */
 function images(root: string, settings: Settings = {}): Builds & { events: FnmeshEvent[] } {
-  const { platform = HOST, force = false, ...more } = settings;
+  const { platform = HOST, force = false, envFiles, ...more } = settings;
   const kind: BuildKind = { kind: 'images', labels: {}, ...more, platform: parsePlatform(platform) };
   const all = options(root, force);
-  return Object.assign(new Builds({ ...all, for: kind }), { events: all.events });
+  return Object.assign(new Builds({ ...all, envFiles, for: kind }), { events: all.events });
 }
 const build = async (of: VersionFolder, root: string, settings: Settings = {}): Promise<Build> =>
   (await images(root, settings).one(of)) as Build;
@@ -224,6 +225,79 @@ describe('an image by a container tool', () => {
     const processes = options(root);
     await new Builds(processes).plan([v1]);
     expect(processes.events).toEqual([]);
+  });
+});
+
+describe('env files', () => {
+  const SECRETS = { '.env': 'A=1', 'lib/.env.local': 'A=1', 'prod.vars': 'A=1' };
+
+  test('get into no image that is made here, nor into its hash', async () => {
+    const root = emptyFolder();
+    const { runs } = standIns(CONTAINER_TOOLS);
+    const v1 = version(root, { ...NODE_FILES, 'lib/a.js': '', '.env.example': 'A=' }, NODE);
+    const envFiles = [join(v1.dir, 'prod.vars'), join(root, 'elsewhere')];
+    const before = await hashOf(v1, root, { envFiles });
+    write(v1.dir, SECRETS);
+    const builds = images(root, { envFiles });
+    const made = (await builds.one(v1)) as Build;
+    expect(made.hash).toBe(before);
+    expect(runs()[0]?.context).toEqual(['.env.example', 'func.js', 'func.yaml', 'lib/a.js', 'package.json']);
+    expect(readdirSync(made.dir).sort()).toEqual(['.fnmesh-build.json', 'Dockerfile']);
+    expect(builds.events.filter(({ type }) => type === 'warning')).toEqual([]);
+  });
+
+  test('a process finds them in its build folder, as they do not leave this machine', async () => {
+    const root = emptyFolder();
+    const v1 = version(root, { 'func.js': '1', ...SECRETS }, NODE);
+    const settings = { ...options(root), envFiles: [join(v1.dir, 'prod.vars')] };
+    const { dir } = (await new Builds(settings).one(v1)) as Build;
+    for (const path of Object.keys(SECRETS)) expect(readFileSync(join(dir, path), 'utf8')).toBe('A=1');
+  });
+
+  test.skipIf(!has('go', 'version'))('count for no Go program, image or process, nor beside it', async () => {
+    const root = emptyFolder();
+    const shared = { 'go.mod': 'module shared\n', 'shared.go': 'package shared\n' };
+    write(join(root, 'shared'), shared);
+    const replace = 'require shared v0.0.0\nreplace shared => ../../shared\n';
+    const v1 = version(root, { ...GO_FILES, 'go.mod': `${GO_FILES['go.mod']}${replace}` });
+    const envFiles = [join(v1.dir, 'prod.vars')];
+    const plan = async (): Promise<unknown[]> => [
+      await hashOf(v1, root, { envFiles }),
+      (await new Builds({ ...options(root), envFiles }).plan([v1]))[0],
+    ];
+    const before = await plan();
+    write(v1.dir, SECRETS);
+    write(join(root, 'shared'), { '.env': 'A=1' });
+    expect(await plan()).toEqual(before);
+    write(join(root, 'shared'), { 'shared.go': 'package shared\n\nconst A = 1\n' });
+    expect(await plan()).not.toEqual(before);
+  });
+
+  test.each<[string, Record<string, string>, string | null]>([
+    ['.env', { '.env': 'A=1' }, '.env'],
+    ['one of a folder in it', { 'lib/.env.local': 'A=1' }, 'lib/.env.local'],
+    ['one that fnmesh.yaml lists', { 'prod.vars': 'A=1' }, 'prod.vars'],
+    ['one of two', { '.env': '', '.env.local': '', '.dockerignore': '.env' }, '.env.local'],
+    ['one that is ignored', { '.env': 'A=1', '.dockerignore': '**/.env*' }, null],
+    ['an example', { '.env.example': 'A=' }, null],
+  ])('a Dockerfile’s own folder with %s', async (_, files, warned) => {
+    const root = emptyFolder();
+    standIns(CONTAINER_TOOLS);
+    const v1 = version(root, { Dockerfile: 'FROM scratch\nCOPY . /\n', ...files }, NODE);
+    const settings = { envFiles: [join(v1.dir, 'prod.vars')] };
+    const builds = images(root, settings);
+    await builds.plan([v1]);
+    await builds.all([v1]);
+    const texts = builds.events.flatMap((event) => (event.type === 'warning' ? [event.text] : []));
+    const ignore = join(v1.dir, '.dockerignore');
+    const text = `cart/v1: ${warned} gets into the image if the Dockerfile copies it, as COPY . does: name it in ${ignore}`;
+    expect(texts).toEqual(warned === null ? [] : [text]);
+    const before = await hashOf(v1, root, settings);
+    const secret = Object.keys(files).find((path) => path !== '.dockerignore') as string;
+    write(v1.dir, { [secret]: 'A=2' });
+    // What may be in the image counts.
+    const counts = warned !== null || secret === '.env.example';
+    expect((await hashOf(v1, root, settings)) !== before).toBe(counts);
   });
 });
 
