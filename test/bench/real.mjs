@@ -148,9 +148,14 @@ async function image(stage) {
       return timed(() => stage.build(version));
     },
   });
-  const row = { name: 'image', unit: 's', reach: { atMost: 0.4 } };
+  const row = { name: 'image', unit: 's' };
   return [
-    alone({ ...row, what: 'the image of a Go program of 7 MB', measured: taken.image }),
+    alone({
+      ...row,
+      what: 'the image of a Go program of 7 MB',
+      measured: taken.image,
+      reach: { atMost: 0.4 },
+    }),
     compared({
       ...row,
       what: '`deploy --output` of it, a whole process',
