@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { ControlClient } from './control/client.js';
 import { controlSocket, stateDir } from './control/home.js';
 import type { ServerInfo } from './control/protocol.js';
+import { askedPorts } from './control/ports.js';
 import { ensureServer, findServer, type Ports } from './control/start.js';
 import { isOlder, ownVersion } from './control/version.js';
 import { embeddedReadiness } from './deploy/embedded-images.js';
@@ -19,6 +20,7 @@ import { EmbeddedRouter } from './router/embedded.js';
 import type { Router } from './router/router.js';
 import { chooseTarget, targetName } from './target/choose.js';
 import { type ChosenTarget, LOCAL, type Probe, type TargetFlags } from './target/target.js';
+import { wayOut } from './target/way-out.js';
 
 /** How long a real Fn server answers from what it had (fnproject/fn 0.3.753, api/agent/data_access.go), and some. */
 const CACHE_MS = 5_300;
@@ -91,6 +93,18 @@ export async function connectOrStart(flags: TargetFlags, ports: Ports, emit: Emi
   const chosen = await choose(flags);
   const home = stateDir();
   return target(chosen, home, await ensureServer(home, ports, emit), emit);
+}
+
+/**
+ * The target, for what an Fn server elsewhere tells of its deploys to any machine: there the gateway is started, once
+ * that server has answered.
+ * @throws FnmeshError as `connect` where the Fn server is the embedded one; as `fnServer`.
+ */
+export async function connectForChanges(flags: TargetFlags, emit: Emit): Promise<Target> {
+  const { fn } = await choose(flags);
+  if (fn.kind === 'embedded' || (await findServer(stateDir())) !== null) return connect(flags, emit);
+  await fnServer(fn, emit);
+  return connectOrStart(flags, askedPorts({}), emit);
 }
 
 /** A target whose embedded server need not run; `fn` null: the Fn server is the one that does not run. */
@@ -168,7 +182,7 @@ async function fnServer(
   const { embedded } = await client.checkServer().catch((error: unknown) => {
     throw error instanceof FnmeshError
       ? new FnmeshError(error.code, `${error.message} (${api.from})`, {
-          try: wayOut(error, api),
+          try: wayOut(error.try, api),
           cause: error,
         })
       : error;
@@ -211,10 +225,4 @@ function locateIn({ fn, name }: ChosenTarget): Locate {
       try: `fnmesh.yaml: targets.${name.value}.fn.invoke: http://HOST:PORT of the server that answers /t`,
     });
   };
-}
-
-/** Where nothing listens the embedded server is the nearest way out, and not the one that was asked for. */
-function wayOut(error: FnmeshError, { from, value }: { from: string; value: string }): string {
-  if (error.try !== 'fnmesh start') return error.try ?? `curl ${value}/version`;
-  return `start the Fn server there, or use the embedded one: ${from === 'FN_API_URL' ? 'unset FN_API_URL' : '--target local'}`;
 }

@@ -3,7 +3,7 @@ import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
 import { appFlag, targetFlags } from '../cli/flags.js';
 import { historyView } from '../cli/views/history.js';
-import { connect } from '../compose.js';
+import { connectForChanges } from '../compose.js';
 import { FnmeshError } from '../errors.js';
 import { listHistory } from '../traffic/history.js';
 import { routeOf } from '../inspect/route-of.js';
@@ -28,7 +28,7 @@ export default class History extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(History);
     const app = await appName(flags.app, this.emit);
-    const { fn, router } = await connect(flags, this.emit);
+    const { fn, router } = await connectForChanges(flags, this.emit);
     const { observe } = await import('../fn/observe.js');
     const { listDeploys } = await import('../deploy/deploys.js');
     const [changes, observed] = await Promise.all([router.history(app), observe(fn, app)]);

@@ -4,8 +4,9 @@ import { BaseCommand } from '../cli/command.js';
 import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { undoDeployPlanView, undoDeployView } from '../cli/views/undo-deploy.js';
-import { connect, whoAmI } from '../compose.js';
+import { connectForChanges, whoAmI } from '../compose.js';
 import { applyTraffic } from '../traffic/apply.js';
+import { isDeployNewest } from '../traffic/newest.js';
 import { newestChange, planUndo } from '../traffic/undo.js';
 
 /** `fnmesh undo`, alias `rollback`: back to before the newest change not yet undone, a shift or a deploy. */
@@ -43,7 +44,7 @@ export default class Undo extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Undo);
     const app = await appName(flags.app, this.emit);
-    const target = await connect(flags, this.emit);
+    const target = await connectForChanges(flags, this.emit);
     const { router } = target;
     const { observe } = await import('../fn/observe.js');
     const { newestDeploy, planUndoDeploy, shownPlan } = await import('../deploy/plan-undo.js');
@@ -53,8 +54,7 @@ export default class Undo extends BaseCommand {
       observe(target.fn, app),
     ]);
     const deploy = flags.to === undefined ? newestDeploy(observed, args.function) : null;
-    const shift = newestChange(changes, args.function);
-    if (deploy !== null && (shift === undefined || deploy.at > shift.at)) {
+    if (isDeployNewest(deploy, newestChange(changes, args.function))) {
       const plan = planUndoDeploy(app, observed, table, deploy.deploy);
       if (flags['dry-run']) return this.done(shownPlan(plan), () => undoDeployPlanView(plan));
       const { undoDeploy } = await import('../deploy/undo.js');
