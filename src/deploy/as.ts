@@ -1,4 +1,5 @@
 // deploy --as: a folder becomes a new version of its function, with an fn and a trigger of its own; no folder is copied.
+import type { BuildOptions } from '../build/build.js';
 import { Builds } from '../build/builds.js';
 import { FnmeshError } from '../errors.js';
 import type { Observed } from '../fn/observe.js';
@@ -10,6 +11,9 @@ import type { ImageStore } from './ports.js';
 import { hashOfImage } from './desired.js';
 import type { RouteTable } from '../router/router.js';
 import { labelOf } from './result.js';
+
+/** How the folder is built. */
+type Building = Pick<BuildOptions, 'buildsDir' | 'force' | 'envFiles'>;
 
 /** What is made of one function on the server. */
 type Known = { version: string; as: boolean; hash: string };
@@ -29,7 +33,7 @@ export async function versionAs(
   project: Project,
   observed: Observed,
   images: ImageStore,
-  options: { buildsDir: string; force: boolean; image?: string | undefined; table?: RouteTable | null },
+  options: Building & { image?: string | undefined; table?: RouteTable | null },
 ): Promise<VersionFolder> {
   const { image, table, ...building } = options;
   const hash = image === undefined ? await hashOfBuild(folder, images, building) : hashOfImage(image);
@@ -47,11 +51,7 @@ export async function versionAs(
   return made;
 }
 
-async function hashOfBuild(
-  folder: VersionFolder,
-  images: ImageStore,
-  building: { buildsDir: string; force: boolean },
-): Promise<string> {
+async function hashOfBuild(folder: VersionFolder, images: ImageStore, building: Building): Promise<string> {
   const builds = new Builds({ ...building, emit: () => undefined, for: images.builds });
   const [plan] = await builds.plan([folder]);
   if (plan === undefined || 'error' in plan) throw plan?.error ?? new Error('no plan of one version');

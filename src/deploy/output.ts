@@ -40,8 +40,9 @@ export async function output(
   store: RegistryImages,
   emit: Emit,
 ): Promise<OutputResult> {
-  const { buildsDir, force, jobs, versions, project } = request;
-  const outcomes = await new Builds({ buildsDir, force, emit, for: store.builds }, jobs).all(versions);
+  const { buildsDir, force, envFiles, jobs, versions, project } = request;
+  const builds = new Builds({ buildsDir, force, envFiles, emit, for: store.builds }, jobs);
+  const outcomes = await builds.all(versions);
   const images: { image: OciImage; name: string; version: string }[] = [];
   for (const outcome of outcomes) {
     if ('error' in outcome) throw outcome.error;

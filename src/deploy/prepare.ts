@@ -28,8 +28,8 @@ export async function prepare(
   { images, emit }: Pick<DeployPorts, 'images' | 'emit'>,
 ): Promise<Prepared[]> {
   if (request.image !== undefined) return given(request, request.image, before, table);
-  const { buildsDir, force, jobs, versions } = request;
-  const builds = new Builds({ buildsDir, force, emit, for: images.builds }, jobs);
+  const { buildsDir, force, envFiles, jobs, versions } = request;
+  const builds = new Builds({ buildsDir, force, envFiles, emit, for: images.builds }, jobs);
   const check = placeCheck(request, before);
   const there = await deployed(builds, request, before, table, images, check);
   const outcomes = await builds.all(versions.filter((version) => !there.has(version)));
@@ -114,8 +114,8 @@ export async function foresee(
   { images, emit }: Pick<DeployPorts, 'images' | 'emit'>,
 ): Promise<Prepared[]> {
   if (request.image !== undefined) return given(request, request.image, before, table);
-  const { buildsDir, force } = request;
-  const builds = new Builds({ buildsDir, force, emit, for: images.builds });
+  const { buildsDir, force, envFiles } = request;
+  const builds = new Builds({ buildsDir, force, envFiles, emit, for: images.builds });
   const plans = await builds.plan(request.versions);
   const check = placeCheck(request, before);
   return plans.map((plan): Prepared => {

@@ -6,6 +6,7 @@ import { chooseVersions } from '../project/choose.js';
 import { readEnvironment } from '../project/env-file.js';
 import { interpolateProject } from '../project/interpolate.js';
 import { readProject } from '../project/read.js';
+import { readSettings } from '../project/settings.js';
 import { pathOf } from '../routing/match.js';
 import type { Setting } from '../target/target.js';
 import type { DeployRequest } from './result.js';
@@ -42,16 +43,26 @@ export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployR
   const wanted = ({ file }: { file: string }): boolean => labels.has(file);
   const { project, secretKeys } = await interpolateProject(raw, sources, { wanted, startDir: cwd });
   const commit = await readCommit(project.root);
+  const envFiles = await envFilesOf(project.root, cwd);
   return {
     ...rest,
     project,
     versions: project.functions.flatMap(({ versions }) => versions.filter(wanted)),
     named: chosen.named,
     buildsDir: join(project.root, '.fnmesh', 'builds'),
+    envFiles,
     secrets: secretKeys,
     ...(commit && { commit }),
     ...(commit && !allowOlder && { isOlder: (live) => isOlder(project.root, commit, live) }),
   };
+}
+
+/** The env files of all targets: what is built does not depend on where it goes. */
+async function envFilesOf(root: string, startDir: string): Promise<string[]> {
+  const settings = await readSettings(root, startDir);
+  if (settings === null) return [];
+  const all = [settings, ...Object.values(settings.targets)];
+  return [...new Set(all.flatMap(({ env }) => env ?? []).map(({ value }) => value))];
 }
 
 /** A route's address that resolves wherever functions run, and that no other app's route shares. */

@@ -21,6 +21,8 @@ export type DeployRequest = {
   buildsDir: string;
   /** Builds although nothing changed. */
   force: boolean;
+  /** Absolute paths of the env files of all targets: they get into no image. */
+  envFiles?: readonly string[];
   /** Who, as `user@machine`, for the history. */
   by: string;
   message?: string;

@@ -86,7 +86,7 @@ async function withAs(
   as: string | undefined,
 ): Promise<DeployRequest> {
   if (as === undefined) return request;
-  const { versions, project, buildsDir, force, image } = request;
+  const { versions, project, buildsDir, force, envFiles, image } = request;
   const [folder, ...others] = versions;
   if (folder === undefined || others.length > 0) {
     const labels = versions.map(({ function: name, version }) => `${name}/${version}`).join(', ');
@@ -96,7 +96,7 @@ async function withAs(
   }
   const observed = fn === null ? NOTHING : await observe(fn, project.app.name);
   const table = (await router?.read(project.app.name)) ?? null;
-  const options = { buildsDir, force, image, table };
+  const options = { buildsDir, force, envFiles, image, table };
   const version = await versionAs(folder, as, project, observed, images, options);
   const own = request.secrets?.versions[`${folder.function}/${folder.version}`];
   const secrets = request.secrets && {
