@@ -37,6 +37,8 @@ export async function readSettings(root: string, startDir: string = root): Promi
       text,
       try: `edit ${basename(file)}${path.length === 0 ? '' : `: ${path.join('.')}`}`,
     }));
+    // As one reads the file, and not in the schema's order.
+    found.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
     throw problemsError(found, resolve(startDir));
   }
   const said: Said = (value, ...path) =>
