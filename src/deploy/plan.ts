@@ -1,6 +1,7 @@
 // Desired against observed: what a deploy will do, as data. Pure.
 import type { AppChange, FnSpec } from '../fn/fn-server.js';
 import type { Annotations, App, FnChange } from '../fn/model.js';
+import { withoutLogin } from '../fn/login.js';
 import { NOTE_FUNCTION } from '../fn/model.js';
 import type { DeployStamp, KeptRelease, Release } from '../fn/releases.js';
 import { isUnnoted } from '../fn/releases.js';
@@ -64,7 +65,8 @@ export function planApp(desired: DesiredApp, observed: App | null): AppPlan {
   const changes = withoutSecrets([...config.changes, ...annotations.changes], hidden);
   const body: AppChange = {};
   if (desired.syslog_url !== undefined && desired.syslog_url !== observed?.syslog_url) {
-    changes.push({ field: 'syslog_url', from: observed?.syslog_url ?? null, to: desired.syslog_url });
+    const from = observed?.syslog_url ? withoutLogin(observed.syslog_url) : null;
+    changes.push({ field: 'syslog_url', from, to: withoutLogin(desired.syslog_url) });
     body.syslog_url = desired.syslog_url;
   }
   const kept = observed === null ? [] : keptMaps(desired, observed, put);

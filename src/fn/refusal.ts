@@ -2,6 +2,7 @@
 import { FnmeshError } from '../errors.js';
 import type { Answer, Connection, NoAnswer } from './http.js';
 import { isLoopback } from './http.js';
+import { withoutLogin } from './login.js';
 import { isPage } from './retry.js';
 
 /** A request as it is named in texts. */
@@ -36,7 +37,7 @@ export function isFnRefusal(answer: Answer): boolean {
 
 /** The error for what an Fn server refuses. */
 export function refused({ url, token }: Connection, asked: Asked, answer: Answer): FnmeshError {
-  const words = withoutToken(said(answer), token);
+  const words = withoutSecrets(said(answer), token);
   const { status, headers } = answer;
   if ((status === 401 || status === 403) && headers['fnmesh-server'] === undefined) {
     return token === undefined
@@ -76,7 +77,7 @@ export function notFn(connection: Connection, asked: Asked, answer: Answer, evid
       'upgrade it: docker pull fnproject/fnserver:latest',
     );
   }
-  const words = withoutToken(said(answer), connection.token);
+  const words = withoutSecrets(said(answer), connection.token);
   if (answer.status === 404 && /^(Path not found|Method not allowed)/.test(words)) {
     return fail(
       `${url} is an Fn node without API v2, by its looks a load balancer (FN_NODE_TYPE=lb): fnmesh needs the URL of the API node`,
@@ -140,9 +141,10 @@ export function unreachable({ url, timeoutMs }: Connection, error: NoAnswer): Fn
   }
 }
 
-/** A token must not come back out of what a server says. */
-function withoutToken(words: string, token: string | undefined): string {
-  return token ? words.replaceAll(token, '…') : words;
+/** Neither a token nor the login of a syslog_url must come back out of what a server says. */
+function withoutSecrets(words: string, token: string | undefined): string {
+  const shown = /syslog/i.test(words) ? withoutLogin(words) : words;
+  return token ? shown.replaceAll(token, '…') : shown;
 }
 
 /** Where a redirect leads, without the path that was asked for. */

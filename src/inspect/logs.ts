@@ -2,6 +2,7 @@ import type { ControlClient } from '../control/client.js';
 import type { LogLine } from '../control/protocol.js';
 import { FnmeshError } from '../errors.js';
 import type { FnServer } from '../fn/fn-server.js';
+import { withoutLogin } from '../fn/login.js';
 import type { App } from '../fn/model.js';
 import { observe, type ObservedFn } from '../fn/observe.js';
 import { nearest } from '../routing/near.js';
@@ -52,7 +53,7 @@ export async function* readLogs(
 function elsewhere(url: string, { name, syslog_url: syslog }: App): FnmeshError {
   const what = `the Fn server ${url} gives no logs`;
   if (syslog) {
-    const where = syslog.replace(/\/\/[^/@]*@/, '//');
+    const where = withoutLogin(syslog);
     return new FnmeshError('usage', `${what}: functions of ${name} write to ${where}`, {
       try: `the logs of the syslog server at ${where}`,
     });

@@ -195,6 +195,13 @@ describe('an app', () => {
     const plan = planApp({ name: 'shop', config: {}, annotations: {}, ...desired }, there);
     expect([plan.action, plan.body]).toEqual([action, body]);
   });
+
+  test('shows its syslog without the login that is sent', () => {
+    const desired = { name: 'shop', config: {}, annotations: {}, syslog_url: 'tcp://me:s3cret@logs:514' };
+    const plan = planApp(desired, app({ syslog_url: 'tcp://me:0ld@logs:514' }));
+    expect(plan.body.syslog_url).toBe('tcp://me:s3cret@logs:514');
+    expect(plan.changes).toEqual([{ field: 'syslog_url', from: 'tcp://logs:514', to: 'tcp://logs:514' }]);
+  });
 });
 
 describe('notes', () => {

@@ -7,6 +7,8 @@ export function changeText({ field, from, to }: FieldChange): string {
   const isHidden =
     [from, to].includes(SECRET) && [from, to].every((value) => value === null || value === SECRET);
   if (isHidden) return `${field}: ${from === null ? 'added' : to === null ? 'removed' : 'changed'} ${SECRET}`;
+  // Equal, once its login is left out.
+  if (from !== null && from === to) return `${field}: changed (${valueText(to)} has another login)`;
   const text = field === 'image' ? imageText : valueText;
   return `${field}: ${from === null ? 'none' : text(from)} → ${to === null || to === '' ? 'removed' : text(to)}`;
 }

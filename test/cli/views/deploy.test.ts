@@ -215,6 +215,10 @@ describe('a change of a field', () => {
     [{ field: 'config.KEY', from: null, to: '(secret)' }, 'config.KEY: added (secret)'],
     [{ field: 'config.KEY', from: '(secret)', to: '(secret)' }, 'config.KEY: changed (secret)'],
     [{ field: 'config.KEY', from: '(secret)', to: null }, 'config.KEY: removed (secret)'],
+    [
+      { field: 'syslog_url', from: 'tcp://logs:514', to: 'tcp://logs:514' },
+      'syslog_url: changed ("tcp://logs:514" has another login)',
+    ],
     [{ field: 'config.KEY', from: '(secret)', to: 'x' }, 'config.KEY: "(secret)" → "x"'],
   ])('%j', (change, text) => expect(changeText(change)).toBe(text));
 });
