@@ -146,7 +146,10 @@ function stored({ apps, fns, triggers }: StrictObjects) {
 export type State = Awaited<ReturnType<typeof stateOf>>;
 
 /** Reads it past the network. */
-export async function stateOf({ apps, fns, triggers }: StrictObjects, router: Pick<Router, 'read'>) {
+export async function stateOf(
+  { apps, fns, triggers }: Pick<StrictObjects, 'apps' | 'fns' | 'triggers'>,
+  router: Pick<Router, 'read'>,
+) {
   const { routes } = await router.read('shop');
   const byName = <T extends { name: string }>(all: Iterable<T>): T[] =>
     [...all].sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
