@@ -42,7 +42,7 @@ export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployR
   const sources = { variables, routeAddress };
   const wanted = ({ file }: { file: string }): boolean => labels.has(file);
   const { project, secretKeys } = await interpolateProject(raw, sources, { wanted, startDir: cwd });
-  const commit = await readCommit(project.root);
+  const commit = await commitOf(project.root, emit);
   const envFiles = await envFilesOf(project.root, cwd);
   return {
     ...rest,
@@ -55,6 +55,15 @@ export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployR
     ...(commit && { commit }),
     ...(commit && !allowOlder && { isOlder: (live) => isOlder(project.root, commit, live) }),
   };
+}
+
+/** The commit, or a warning of what goes without it. */
+async function commitOf(root: string, emit: Emit): Promise<DeployRequest['commit']> {
+  const commit = await readCommit(root);
+  if (commit === null || !('unknown' in commit)) return commit ?? undefined;
+  const text = `git does not tell the commit of ${root}: ${commit.unknown}; so it is noted nowhere, and no commit is refused for being older than the one that is live`;
+  emit({ type: 'warning', text });
+  return undefined;
 }
 
 /** The env files of all targets: what is built does not depend on where it goes. */

@@ -1,20 +1,27 @@
 // Which commit an app's folder is at, and whether that commit is older than the one that is live.
-import { open } from './repo.js';
+import { messageOf } from '../errors.js';
+import { hasGit, open } from './repo.js';
 
 /** A commit: its full hash, and its committer date as RFC 3339 in UTC, such as `2026-11-23T16:38:32Z`. */
 export type Commit = { sha: string; at: string };
 
+// A linked worktree whose repository is gone is "not a git repository:" and a path.
+const NO_COMMIT = /not a git repository \(or any|does not have any commits yet/;
 const SHA = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 /**
  * The commit that is checked out where a folder lies; null without git, outside a repository and before its first
- * commit.
+ * commit. `unknown`: why git does not tell, in its own words, such as `detected dubious ownership …` for another user's
+ * repository.
  * @param dir The app's folder. `dirty`: something in it, and in it only, is changed, staged or untracked; ignored
  * files and what fnmesh makes in `.fnmesh` do not count.
  */
-export async function readCommit(dir: string): Promise<(Commit & { dirty: boolean }) | null> {
+export async function readCommit(
+  dir: string,
+): Promise<(Commit & { dirty: boolean }) | { unknown: string } | null> {
   try {
-    const git = await open(dir);
+    // Its words are told apart below.
+    const git = (await open(dir)).env('LC_ALL', 'C');
     const [sha = '', seconds] = (await git.raw(['log', '-1', '--no-show-signature', '--format=%H %ct']))
       .trim()
       .split(' ');
@@ -33,8 +40,12 @@ export async function readCommit(dir: string): Promise<(Commit & { dirty: boolea
     ];
     const changes = await git.raw([...status, '--', '.', ':(exclude).fnmesh']);
     return { sha, at, dirty: changes.split('\n').some((line) => line !== '' && !line.startsWith('## ')) };
-  } catch {
-    return null;
+  } catch (error) {
+    const words = messageOf(error).trim();
+    if (NO_COMMIT.test(words) || !(await hasGit())) return null;
+    const command = /^\s*(git config .*)$/m.exec(words)?.[1];
+    const [, why = words] = /^fatal: (.*)$/m.exec(words) ?? /^(?:error: )?(.*)$/m.exec(words) ?? [];
+    return { unknown: command === undefined ? why : `${why} (${command})` };
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,6 +13,11 @@ const home = process.env['HOME'];
 function git(cwd: string, ...args: string[]): string {
   const who = ['-c', 'user.name=a', '-c', 'user.email=a@b', '-c', 'protocol.file.allow=always'];
   return execFileSync('git', [...who, ...args], { cwd, encoding: 'utf8', stdio: 'pipe' }).trim();
+}
+
+/** The file of the branch that is checked out, in .git. */
+function branch(cwd: string): string {
+  return git(cwd, 'symbolic-ref', 'HEAD');
 }
 
 /** Commits everything with this date; the commit as fnmesh notes it. */
@@ -86,7 +91,45 @@ describe('the commit of an app', () => {
     const outside = join(dir, `outside-${count}`);
     mkdirSync(outside);
     expect(await readCommit(outside)).toBeNull();
-    expect(await readCommit(join(dir, 'nowhere'))).toBeNull();
+  });
+
+  it.each<[string, RegExp, () => void]>([
+    [
+      'a broken configuration',
+      /^bad config line \d in file/,
+      () => writeFileSync(join(repo, '.git/config'), '['),
+    ],
+    [
+      'a commit that is gone',
+      /^bad object HEAD|^your current branch appears to be broken/,
+      () => writeFileSync(join(repo, '.git', branch(repo)), `${'a'.repeat(40)}\n`),
+    ],
+    [
+      'an index that cannot be read',
+      /^index file corrupt$/,
+      () => writeFileSync(join(repo, '.git/index'), 'x'.repeat(64)),
+    ],
+    [
+      'a worktree whose repository is elsewhere',
+      /^not a git repository: /,
+      () => {
+        rmSync(join(repo, '.git'), { recursive: true });
+        writeFileSync(join(repo, '.git'), `gitdir: ${join(dir, 'nowhere')}\n`);
+      },
+    ],
+  ])('with %s: git’s own words', async (_, words, breakIt) => {
+    commit(repo, '2026-03-01T00:00:00Z');
+    breakIt();
+    expect(await readCommit(join(repo, 'shop'))).toEqual({ unknown: expect.stringMatching(words) as string });
+  });
+
+  it.runIf(process.getuid?.() === 0)('of another user’s repository: with git’s way out', async () => {
+    commit(repo, '2026-03-01T00:00:00Z');
+    for (const path of [repo, join(repo, '.git')]) chownSync(path, 12345, 12345);
+    const add = `git config --global --add safe.directory ${repo}`;
+    expect(await readCommit(join(repo, 'shop'))).toEqual({
+      unknown: `detected dubious ownership in repository at '${repo}' (${add})`,
+    });
   });
 
   it('is null without git', async () => {
