@@ -68,12 +68,21 @@ async function digestFolder(dir: string, leave: Leave): Promise<string> {
   return hash.digest('hex');
 }
 
-/** func.yaml's version names what is built and is no part of it: to raise it is no change. */
+/** func.yaml's version names what is built and is no part of it: to raise it, or to have one at all, is no change. */
 function hashed(path: string, content: Buffer): Buffer {
+  // With the line end before it, so that nothing is left of a line that was put in.
   if (/^func\.ya?ml$/.test(path))
-    return Buffer.from(content.toString('latin1').replace(/^version:.*$/m, ''), 'latin1');
-  if (path !== 'func.json') return content;
-  return Buffer.from(content.toString('latin1').replace(/"version"\s*:\s*"[^"]*"/, ''), 'latin1');
+    return Buffer.from(content.toString('latin1').replace(/\n?^version:[^\n]*/m, ''), 'latin1');
+  return path === 'func.json' ? withoutVersion(content) : content;
+}
+
+function withoutVersion(content: Buffer): Buffer {
+  try {
+    const all = JSON.parse(content.toString()) as Record<string, unknown>;
+    return Buffer.from(JSON.stringify({ ...all, version: undefined }));
+  } catch {
+    return content;
+  }
 }
 
 /** Lengths stand before what they measure, so that no two different folders give the same bytes. */
