@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FnmeshError, messageOf } from '../errors.js';
+import { isLoopback } from '../loopback.js';
 import type { RunOptions, RunResult } from '../process/run.js';
 import { run } from '../process/run.js';
 import type { ContainerBuild, ContainerTool, ContainerToolName } from './container-tool.js';
@@ -115,7 +116,8 @@ async function pushWithDigestFile(
   { insecure = false }: { insecure?: boolean } = {},
 ): Promise<{ digest: string }> {
   checkNames(image, destination);
-  const plain = insecure || isLoopback(registryOf(destination)) ? ['--tls-verify=false'] : [];
+  const plain =
+    insecure || isLoopback(registryOf(destination).replace(/:\d+$/, '')) ? ['--tls-verify=false'] : [];
   return withFile(async (file) => {
     await send(program, destination, [
       'push',
@@ -194,8 +196,4 @@ function checkNames(...names: string[]): void {
 function registryOf(image: string): string {
   const [first = '', ...rest] = image.split('/');
   return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
-}
-
-function isLoopback(registry: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(registry);
 }

@@ -2,8 +2,9 @@
 // refused with a reason.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FnmeshError } from '../errors.js';
+import { isLoopback } from '../loopback.js';
 import type { Answer, Connection } from './http.js';
-import { HttpClient, isLoopback, NoAnswer } from './http.js';
+import { HttpClient, NoAnswer } from './http.js';
 import type { Asked } from './refusal.js';
 import { isFnRefusal, isNotFound, notFn, refused, unreachable } from './refusal.js';
 import { failureOf, LONGEST_MS, retryText, TRIES, waitMs } from './retry.js';
@@ -36,7 +37,7 @@ export class FnApi {
   constructor(options: ApiOptions) {
     this.#options = options;
     this.#http = new HttpClient(options);
-    this.#loopback = isLoopback(options.url);
+    this.#loopback = isLoopback(new URL(options.url).hostname);
   }
 
   /** A page of a list. */

@@ -36,8 +36,8 @@ export type FnClientOptions = {
 };
 
 /**
- * An Fn server at a URL. Requests that fail in passing (connection errors, 429, 502 to 504, and 500 to GET) are made up
- * to four times; a create that may have arrived is looked up first, and taken as done when what is there equals it.
+ * An Fn server at a URL. Requests that fail in passing (connection errors, broken JSON, 429, 500, 502 to 504) are made
+ * up to four times; a create that may have arrived is looked up first, and taken as done when what is there equals it.
  */
 export class FnClient implements FnServer {
   readonly url: string;

@@ -35,11 +35,6 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Whether a URL leads to this machine by its host name. */
-export function isLoopback(url: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|.*\.localhost)$/.test(new URL(url).hostname);
-}
-
 /** Sends requests to one server over a few kept connections. */
 export class HttpClient {
   readonly connection: Connection;

@@ -1,7 +1,7 @@
 // What an Fn server's answer, or the want of one, means to the user: each its own text and way out. Pure.
 import { FnmeshError } from '../errors.js';
+import { isLoopback } from '../loopback.js';
 import type { Answer, Connection, NoAnswer } from './http.js';
-import { isLoopback } from './http.js';
 import { withoutLogin } from './login.js';
 import { isPage } from './retry.js';
 
@@ -136,7 +136,7 @@ export function unreachable({ url, timeoutMs }: Connection, error: NoAnswer): Fn
     default:
       return fail(
         `no Fn server answers at ${url}: ${error.message}`,
-        error.code === 'ECONNREFUSED' && isLoopback(url) ? 'fnmesh start' : `curl ${url}/version`,
+        error.code === 'ECONNREFUSED' && isLoopback(hostname) ? 'fnmesh start' : `curl ${url}/version`,
       );
   }
 }

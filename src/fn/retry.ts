@@ -61,7 +61,7 @@ export function isPage(text: string): boolean {
 }
 
 /** Whether a code of node's is about a server's certificate, or about TLS where there is none. */
-export function isTlsError(code: string): boolean {
+function isTlsError(code: string): boolean {
   return /CERT|^ERR_TLS|^ERR_SSL|^EPROTO$|^UNABLE_TO_VERIFY/.test(code);
 }
 

@@ -16,10 +16,8 @@ type Platform = { os: string; architecture: string; variant?: string };
 export type GoImage = {
   /** Absolute path of a statically linked binary; it lies at /function/func in the image. */
   binary: string;
-  /** Relative programs are found from `workingDir`. */
+  /** Relative programs are found from /function. */
   entrypoint: readonly string[];
-  /** Default: /function. */
-  workingDir?: string;
   labels: Readonly<Record<string, string>>;
   platform: Platform;
   /**
@@ -40,7 +38,7 @@ const EPOCH = '1970-01-01T00:00:00Z';
  * @throws FnmeshError `failed` when the binary cannot be read, `config` for an empty entrypoint.
  */
 export async function goImage(input: GoImage): Promise<OciImage> {
-  const { binary, entrypoint, workingDir = '/function', labels, platform, keep } = input;
+  const { binary, entrypoint, labels, platform, keep } = input;
   if (entrypoint.length === 0) {
     throw new FnmeshError('config', `the image of ${binary} has nothing to run: its entrypoint is empty`, {
       try: 'take entrypoint: out of func.yaml',
@@ -51,7 +49,7 @@ export async function goImage(input: GoImage): Promise<OciImage> {
     User: `${USER}:${USER}`,
     Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
     Entrypoint: entrypoint,
-    WorkingDir: workingDir,
+    WorkingDir: '/function',
     Labels: sorted(labels),
   };
   return assemble([base, own], settings, platform);

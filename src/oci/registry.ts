@@ -116,11 +116,6 @@ export class Registry {
     return { ...result, pushedBytes: result.pushedBytes + size };
   }
 
-  /** Closes idle connections. */
-  close(): void {
-    this.#http.close();
-  }
-
   #hostOf(host: string): Host {
     let known = this.#hosts.get(host);
     if (known === undefined) {

@@ -91,7 +91,6 @@ describe('what passes is tried again', () => {
       run.push(a, parseReference(`${registry.host}/a:1`)),
       run.push(b, parseReference(`${registry.host}/b:1`)),
     ]);
-    run.close();
     expect(again.map(({ digest }) => digest)).toEqual([a.digest, b.digest]);
     expect(registry.manifests.size).toBe(2);
   });
@@ -129,7 +128,6 @@ describe('mounts', () => {
     const run = new Registry({ ...nobody });
     await run.push(image, parseReference(`${registry.host}/a:1`));
     const result = await run.push(image, parseReference(`${registry.host}/b:1`));
-    run.close();
     expect(result).toMatchObject({ mounted: 0, skippedBlobs: 0 });
     expect(registry.asked.filter((line) => line === 'PUT /v2/b/blobs/uploads/mine')).toHaveLength(3);
     expect(registry.blobs.size).toBe(6);
@@ -141,7 +139,6 @@ describe('mounts', () => {
     const run = new Registry({ ...nobody });
     await run.push(image, parseReference(`${registry.host}/a:1`));
     await run.push(image, parseReference(`${registry.host}/b:1`));
-    run.close();
     expect(registry.blobs.size).toBe(6);
   });
 });
@@ -311,7 +308,6 @@ describe('tokens', () => {
     const run = new Registry({ ...me });
     await run.push(image, parseReference(`${registry.host}/team/a:1`));
     const second = await run.push(image, parseReference(`${registry.host}/team/b:1`));
-    run.close();
     expect(second.mounted).toBe(3);
     const asked = tokens(registry);
     expect(new Set(asked.map(({ url }) => url.searchParams.getAll('scope').join(' ')))).toEqual(
@@ -364,7 +360,6 @@ describe('tokens', () => {
       return before({ ...seen, headers: {} });
     };
     expect((await run.push(image, reference)).pushedBytes).toBe(0);
-    run.close();
     expect(tokens(registry)).toHaveLength(2);
   });
 

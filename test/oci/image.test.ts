@@ -68,7 +68,6 @@ describe('goImage', () => {
   test.each<[string, Partial<GoImage>]>([
     ['binary', { binary: binary('other') }],
     ['entrypoint', { entrypoint: ['./func', '-v'] }],
-    ['working folder', { workingDir: '/tmp' }],
     ['label', { labels: { a: '1', b: '3' } }],
     ['architecture', { platform: { os: 'linux', architecture: 'arm64' } }],
     ['variant', { platform: { os: 'linux', architecture: 'amd64', variant: 'v3' } }],

@@ -20,12 +20,7 @@ export function testImage(dir: string, content: string | Buffer = `binary ${made
 
 /** One push as a run of its own. */
 export async function push(image: OciImage, name: string, options: RegistryOptions = {}): Promise<Pushed> {
-  const registry = new Registry({ attempts: 2, ...options });
-  try {
-    return await registry.push(image, parseReference(name));
-  } finally {
-    registry.close();
-  }
+  return new Registry({ attempts: 2, ...options }).push(image, parseReference(name));
 }
 
 /** The FnmeshError that something ends with. */

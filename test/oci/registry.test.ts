@@ -119,7 +119,6 @@ describe.runIf(hasRegistry)('a real registry', () => {
       const results = await Promise.all(
         images.map((built, index) => run.push(built, parseReference(`${empty.host}/many/f${index}:1`))),
       );
-      run.close();
       const base = encodeURIComponent(images[0]!.layers[0]!.digest);
       const named = empty.requests().filter(({ method, path }) => method !== 'HEAD' && path.includes(base));
       expect(named.map(({ method, status }) => `${method} ${status}`).sort()).toEqual([
@@ -145,7 +144,6 @@ describe.runIf(hasRegistry)('a real registry', () => {
     const from = registry.requests().length;
     const reference = parseReference(`${registry.host}/same:1`);
     await Promise.all(Array.from({ length: 5 }, () => run.push(built, reference)));
-    run.close();
     const blobs = uploads(from).filter(({ method, path }) => method === 'PUT' && path.includes('digest='));
     expect(blobs).toHaveLength(3);
     await expectThere(registry, 'same', '1', built);
@@ -162,7 +160,6 @@ describe.runIf(hasRegistry)('a real registry', () => {
     const error = await pushing;
     expect(error.code).toMatch(/unreachable|failed/);
     slow.close();
-    run.close();
     await registry.restart();
     const again = await push(built, `${registry.host}/killed:1`);
     expect(again.pushedBytes).toBeGreaterThan(3_000_000);
@@ -180,7 +177,6 @@ describe.runIf(hasRegistry)('a real registry', () => {
     await registry.restart();
     await pushing;
     slow.close();
-    run.close();
     await expectThere(registry, 'rides', '1', built);
   });
 

@@ -1,8 +1,8 @@
 // Logging in: basic, or tokens of the registry's token server (distribution/docs/spec/auth/token.md, oauth.md).
 import { FnmeshError } from '../../errors.js';
+import { isLoopback } from '../../loopback.js';
 import type { Credentials } from '../docker-config.js';
 import type { Http, Reply } from './http.js';
-import { isLoopback } from './http.js';
 import { loginRefused } from './refusal.js';
 import { isNotNow, NotNow } from './retry.js';
 

@@ -1,9 +1,9 @@
 // One registry's API v2 (opencontainers/distribution-spec 1.1): finds how it is spoken to, logs in, tries again.
 import type { FnmeshError } from '../../errors.js';
+import { isLoopback } from '../../loopback.js';
 import type { Credentials } from '../docker-config.js';
 import { Login } from './auth.js';
 import type { Http, Reply } from './http.js';
-import { isLoopback } from './http.js';
 import { codeOf, isPlain, notARegistry, refusal, unreachable } from './refusal.js';
 import { retried } from './retry.js';
 

@@ -1,6 +1,7 @@
 // Single requests of the distribution API: kept connections, redirects, and no plain http where it could be read.
 import type { Agent, IncomingHttpHeaders, RequestOptions } from 'node:http';
 import { FnmeshError } from '../../errors.js';
+import { isLoopback } from '../../loopback.js';
 
 /** A request. `authorization` goes to the first URL's own server and to no other. */
 export type Call = {
@@ -47,11 +48,6 @@ export class Http {
       if (to.origin !== url.origin) authorization = undefined;
       url = to;
     }
-  }
-
-  /** Closes idle connections. */
-  close(): void {
-    for (const agent of this.#agents.values()) agent.destroy();
   }
 
   #mayUse(url: URL): void {
@@ -107,11 +103,6 @@ export class Http {
       outgoing.end(body);
     });
   }
-}
-
-/** Whether a host name is this machine, so that nobody else can read what is sent there. */
-export function isLoopback(hostname: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\]|.*\.localhost)$/i.test(hostname);
 }
 
 function redirectOf(method: string, { status, headers, url }: Reply): URL | null {

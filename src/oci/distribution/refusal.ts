@@ -1,7 +1,7 @@
 // What a registry's answers and broken connections mean, and what helps.
 import { FnmeshError, messageOf } from '../../errors.js';
+import { isLoopback } from '../../loopback.js';
 import type { Reply } from './http.js';
-import { isLoopback } from './http.js';
 
 const UNTRUSTED = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
