@@ -3,6 +3,7 @@ import { BaseCommand } from '../cli/command.js';
 import { buildFlags } from '../cli/deploy-flags.js';
 import { dryRunFlag, fnPortFlag, gatewayPortFlag, messageFlag, targetFlags, yesFlag } from '../cli/flags.js';
 import { confirm } from '../cli/prompt.js';
+import { readShare } from '../cli/share.js';
 import { deployView, outputView, whereText } from '../cli/views/deploy.js';
 import { rolloutView } from '../cli/views/rollout.js';
 import { trafficView } from '../cli/views/traffic.js';
@@ -12,8 +13,7 @@ import { askedPorts, unmetPorts } from '../control/ports.js';
 import type { DeployRequest } from '../deploy/result.js';
 import type { Emit } from '../events.js';
 import type { Router } from '../router/router.js';
-import type { WeightChange } from '../routing/changes.js';
-import { parseShift } from '../routing/parse-shift.js';
+import type { BasisPoints } from '../routing/route.js';
 import { applyTraffic, type TrafficResult } from '../traffic/apply.js';
 import { planShift } from '../traffic/shift.js';
 
@@ -90,6 +90,7 @@ export default class Deploy extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Deploy);
     const selectors = args.targets ?? [];
+    const to = flags.shift === undefined ? null : readShare(flags.shift, '--shift');
     if (flags.output !== undefined) return this.#output(flags, selectors, flags.output);
     if (flags['dry-run']) {
       const { plan, target } = await planFor(flags, selectors, this.emit);
@@ -102,7 +103,6 @@ export default class Deploy extends BaseCommand {
         plan.failed === 0 && !refused,
       );
     }
-    const to = flags.shift === undefined ? null : parseShift([`v1=${flags.shift}`])[0]!.to;
     const ports = askedPorts(flags);
     const target = await connectOrStart(flags, ports, this.emit);
     for (const text of unmetPorts(ports, target.server)) this.emit({ type: 'warning', text });
@@ -151,11 +151,11 @@ export default class Deploy extends BaseCommand {
 /** Gives the version that was made its share. */
 async function shiftOne(
   { project, by, message }: DeployRequest,
-  { function: fn, version, to }: { function: string; version: string; to: WeightChange['to'] },
+  { function: fn, version, to }: { function: string; version: string; to: BasisPoints },
   router: Router,
   emit: Emit,
 ): Promise<TrafficResult> {
   const table = await router.read(project.app.name);
-  const plan = planShift(table, [{ function: fn, version, to }]);
+  const plan = planShift(table, [{ function: fn, version, to: { kind: 'share', points: to } }]);
   return applyTraffic(plan, router, { by, ...(message !== undefined && { message }) }, emit);
 }
