@@ -81,7 +81,12 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   const ready = prepared.filter(({ desired }) => desired !== null);
   if (ready.length === 0) {
     const plan = planWire(app.name, first, table, ports.locate, functionsOf(request));
-    const functions = plan.functions.map((wired) => ({ ...wired, after: wired.before, added: [] }));
+    const functions = plan.functions.map((wired) => ({
+      ...wired,
+      after: wired.before,
+      added: [],
+      moved: [],
+    }));
     return resultOf(request, prepared, { ...plan, functions }, ports.fn.url, first, table);
   }
   let before = first;
