@@ -22,8 +22,8 @@ export class EmbeddedImages implements ImageStore {
   }
 
   /** Never: what runs must lie on this machine, so that the build is always asked for. */
-  deployed(): null {
-    return null;
+  deployed(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   /** @throws FnmeshError `unreachable` when the server does not answer. */

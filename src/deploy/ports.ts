@@ -29,9 +29,10 @@ export interface ImageStore {
   imageOf(hash: string, owner: ImageOwner): string | null;
   /**
    * The image that the fn has already, when it was made from the same hash, so that nothing need be built; else null.
-   * @throws FnmeshError `config` or `usage` when no image of it could be published in any case.
+   * @throws FnmeshError `config` or `usage` when no image of it could be published in any case; `failed` when nobody can
+   * tell whether it is there.
    */
-  deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): string | null;
+  deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): Promise<string | null>;
   /**
    * Makes the build available under an image and gives its name. Again with the same build and owner: no write.
    * Many may be published at once; how many are under way is the store's to bound.

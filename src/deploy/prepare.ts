@@ -68,7 +68,7 @@ async function deployed(
     if ('error' in plan) continue;
     const { version, hash } = plan;
     const there = before.fns.find(({ fn }) => fn.name === fnName(version.func));
-    const live = images.deployed(hash, ownerOf(request, version), there);
+    const live = await images.deployed(hash, ownerOf(request, version), there);
     const image = request.force ? null : live;
     const row: VersionRow = { ...rowOf(version, table), build: 'unchanged' };
     try {
@@ -92,9 +92,11 @@ function given(request: DeployRequest, image: string, before: Observed, table: R
   const check = placeCheck(request, before);
   return request.versions.map((version) => {
     const row: VersionRow = { ...rowOf(version, table), build: 'given' };
+    const tag = request.imageTag;
+    if (tag !== undefined) row.tag = tag;
     try {
       check(version);
-      return { row, desired: wanted(request, version, { hash, image }) };
+      return { row, desired: wanted(request, version, { hash, image, tag }) };
     } catch (error) {
       return { row: failed(row, error), desired: null };
     }
@@ -118,11 +120,12 @@ export async function foresee(
   const builds = new Builds({ buildsDir, force, envFiles, emit, for: images.builds });
   const plans = await builds.plan(request.versions);
   const check = placeCheck(request, before);
-  return plans.map((plan): Prepared => {
+  const foreseen: Prepared[] = [];
+  for (const plan of plans) {
     const { version } = plan;
     const row = rowOf(version, table);
     const there = before.fns.find(({ fn }) => fn.name === row.fn);
-    const known = 'error' in plan ? null : images.deployed(plan.hash, ownerOf(request, version), there);
+    const known = 'error' in plan ? null : await images.deployed(plan.hash, ownerOf(request, version), there);
     try {
       check(version);
       if ('error' in plan) throw plan.error;
@@ -131,11 +134,12 @@ export async function foresee(
       const live = force ? null : known;
       row.build = cannotRun !== undefined ? 'cannot run' : ready || live !== null ? 'unchanged' : 'to build';
       const image = live ?? images.imageOf(hash, owner);
-      return { row, desired: wanted(request, version, { hash, image, cannotRun }) };
+      foreseen.push({ row, desired: wanted(request, version, { hash, image, cannotRun }) });
     } catch (error) {
-      return { row: failed(row, error), desired: null };
+      foreseen.push({ row: failed(row, error), desired: null });
     }
-  });
+  }
+  return foreseen;
 }
 
 /** Marks a row as failed. */

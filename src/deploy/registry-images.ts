@@ -62,7 +62,8 @@ export class RegistryImages implements ImageStore {
     return this.#options.load ? this.#tagged(hash, owner) : null;
   }
 
-  deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): string | null {
+  /** A loaded image may have been removed from the container tool since. @throws FnmeshError `failed` without a tool. */
+  async deployed(hash: string, owner: ImageOwner, there: ObservedFn | undefined): Promise<string | null> {
     const { registry, repository, tag } = parseReference(this.#tagged(hash, owner));
     const notes = there?.notes;
     if (notes?.hash !== hash || notes.image?.ref !== there?.fn.image || notes.image === undefined)
@@ -74,7 +75,9 @@ export class RegistryImages implements ImageStore {
       (live.digest === undefined) === this.#options.load &&
       // A raised version in func.yaml alone is no change; a tag that was asked for is.
       (this.#options.tag === undefined || notes.image.tag === tag);
-    return isSame ? notes.image.ref : null;
+    if (!isSame) return null;
+    const { ref } = notes.image;
+    return !this.#options.load || (await (await this.#container()).has(ref)) ? ref : null;
   }
 
   /** @throws FnmeshError as the registry and the container tool do. */

@@ -97,6 +97,8 @@ if (command === 'version') {
 } else if (['image', 'inspect'].includes(command)) {
   if (args.includes('{{json .RepoDigests}}')) console.log(JSON.stringify(['other/cart@' + digest('other'), args.at(-1).replace(/:[^:/]*$/, '') + '@' + digest(args.at(-1))]));
   else if (!read('images').includes(args.at(-1))) fail(1, 'Error: No such image: ' + args.at(-1));
+} else if (command === 'tag') {
+  appendFileSync(join(dir, 'images'), args.at(-1) + '\\n');
 } else if (command === 'push') {
   if (failing('push')) fail(1, tool === 'docker' ? 'denied: requested access to the resource is denied' : 'Error: checking whether a blob exists: unauthorized: authentication required');
   if (failing('network')) fail(1, 'Error: connect: connection refused');

@@ -120,17 +120,27 @@ describe('what is deployed already', () => {
     ['a tag that was asked for, and is there', { tag: 'rc' }, {}, live(REF, 'rc'), REF],
     ['a tag that was asked for, and is not', { tag: 'rc' }, {}, live(REF, TAG), null],
     ['loaded, and is to be pushed', {}, {}, live(LOADED, TAG), null],
-    ['loaded, and is to be loaded', { load: true }, {}, live(LOADED, TAG), LOADED],
     ['pushed, and is to be loaded', { load: true }, {}, live(REF, TAG), null],
-    [
-      'loaded without a registry',
-      { load: true, registry: null },
-      {},
-      live(`cart-v1:${TAG}`, TAG),
-      `cart-v1:${TAG}`,
-    ],
-  ])('%s', (_, asked, owner, there, image) => {
-    expect(store(asked).deployed(HASH, { ...OWNER, ...owner }, there)).toBe(image);
+  ])('%s', async (_, asked, owner, there, image) => {
+    const { runs, asked: versions } = standIns(CONTAINER_TOOLS);
+    expect(await store(asked).deployed(HASH, { ...OWNER, ...owner }, there)).toBe(image);
+    expect([runs(), versions()]).toEqual([[], 0]);
+  });
+
+  describe.each(CONTAINER_TOOLS)('by --load into %s', (tool) => {
+    test.each([
+      ['with a registry', 'r.test/team', LOADED],
+      ['without', null, `cart-v1:${TAG}`],
+    ])('%s: as long as it is there', async (_, registry, image) => {
+      const { forget } = standIns([tool], { alone: true });
+      const images = store({ load: true, registry });
+      const asked = (): Promise<string | null> => images.deployed(HASH, OWNER, live(image, TAG));
+      expect(await asked()).toBeNull();
+      await images.publish(containerBuild(), OWNER);
+      expect(await asked()).toBe(image);
+      forget();
+      expect(await asked()).toBeNull();
+    });
   });
 });
 

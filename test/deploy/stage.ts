@@ -32,7 +32,7 @@ function memoryImages(): MemoryImages {
     warmed: [],
     answer: () => ({ ready: true }),
     builds: { kind: 'processes' },
-    deployed: () => null,
+    deployed: () => Promise.resolve(null),
     imageOf: (hash, owner) => owner.image ?? localImage(hash, owner),
     publish(build, owner) {
       const image = owner.image ?? localImage(build.hash, owner);

@@ -128,7 +128,7 @@ export async function remoteStage({ timeoutMs = 5000 } = {}): Promise<RemoteStag
 function pretendImages(): ImageStore {
   return {
     builds: { kind: 'processes' },
-    deployed: () => null,
+    deployed: () => Promise.resolve(null),
     imageOf: () => null,
     publish: ({ hash }, { name, version }) =>
       Promise.resolve({
