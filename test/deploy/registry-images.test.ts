@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Build } from '../../src/build/build.js';
 import { CONTAINER_TOOLS } from '../../src/build/container-tool.js';
 import { deploy, planDeploy } from '../../src/deploy/deploy.js';
-import type { ImageOwner } from '../../src/deploy/ports.js';
+import { output } from '../../src/deploy/output.js';
+import type { DeployPorts, ImageOwner } from '../../src/deploy/ports.js';
 import { RegistryImages, type RegistryImagesOptions } from '../../src/deploy/registry-images.js';
+import { planRollout, rollout } from '../../src/deploy/rollout.js';
 import type { FnmeshEvent } from '../../src/events.js';
 import type { ObservedFn } from '../../src/fn/observe.js';
 import { standIns } from '../build/stand-ins.js';
@@ -309,4 +311,30 @@ test('--load without any container tool says which would do', async () => {
     code: 'failed',
     try: expect.stringContaining('install podman') as string,
   });
+});
+
+test('no env file gets into an image or counts as a change, whatever makes it', async () => {
+  const { runs } = standIns(['docker'], { alone: true });
+  const { ports } = await stage();
+  const files = { '.env': 'A=1', 'prod.vars': 'A=1' };
+  const app = appFolder({ 'cart/v1': { files } });
+  const { dir } = app.functions[0]!.versions[0]!;
+  const request = { ...requestFor(app), envFiles: [join(dir, 'prod.vars')] };
+  const images = store({ load: true });
+  const all: DeployPorts = { ...ports, images };
+  const options = { prune: false, keep: null, bump: false, confirm: () => Promise.resolve(true), drainMs: 0 };
+  const named = (result: { versions: { version: string; build: string }[] }): string[] =>
+    result.versions.map(({ version, build }) => `${version} ${build}`);
+  expect(named(await rollout(request, all, { ...options, as: 'next' }))).toEqual(['v2 built']);
+  for (const path of Object.keys(files)) writeFileSync(join(dir, path), 'A=2');
+  expect(named(await planRollout(request, all, { as: 'next' }))).toEqual(['v2 unchanged']);
+  expect(named(await rollout(request, all, { ...options, as: 'next' }))).toEqual(['v2 unchanged']);
+  const path = join(emptyFolder(), 'images');
+  const written = output({ ...request, force: true }, { kind: 'oci-layout', path }, images, () => undefined);
+  await expect(written).rejects.toThrow(/was built by docker/);
+  const contexts = runs().flatMap(({ context }) => (context === undefined ? [] : [context]));
+  expect(contexts).toEqual([
+    ['func.js', 'func.yaml'],
+    ['func.js', 'func.yaml'],
+  ]);
 });
