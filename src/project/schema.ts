@@ -1,7 +1,7 @@
 // What app.yaml and func.yaml may hold, as Fn's server takes it: the only importer of zod, itself imported lazily.
 import * as z from 'zod/mini';
 import { hostOf, isHost } from '../routing/match.js';
-import { isTaken } from './fn-name.js';
+import { fnName, isTaken } from './fn-name.js';
 import type { AppFile, FuncFile } from './project.js';
 import type { KeyPath } from './yaml.js';
 
@@ -109,11 +109,15 @@ const funcSchema = z.object(
           ? `is missing; Fn deploys only files with schema_version: ${SCHEMA_VERSION}`
           : `must be ${SCHEMA_VERSION}, not ${describe(issue.input)}`,
     }),
-    // What survives Go's url.PathEscape unchanged, the server's rule, without the ":" that an image tag would be.
+    // What survives Go's url.PathEscape unchanged, the server's rule, without the ":" that an image tag would be. Before
+    // it may stand a registry and a path there, which are the image's and not the fn's.
     name: text.check(
-      z.regex(/^[A-Za-z0-9._~$&+=@-]{1,255}$/, 'is no fn name: letters, digits and -._~ only, at most 255'),
+      z.regex(
+        /^(?:[A-Za-z0-9._-]+(?::\d+)?\/)?(?:[A-Za-z0-9._-]+\/)*[A-Za-z0-9._~$&+=@-]{1,255}$/,
+        'is no fn name: letters, digits and -._~ only, at most 255, with a registry and its path before it if need be',
+      ),
       z.refine(
-        (name) => !isTaken(name),
+        (name) => !isTaken(fnName({ name })),
         'is what fnmesh calls a kept release or its deploy lock: no "~" there',
       ),
     ),

@@ -95,7 +95,7 @@ describe('a malformed func.yaml is named with its line, and a way out', () => {
       /^v1\/func.yaml:10:\d+: annotations.a b is no annotation key/,
     ],
     ['infinity in an annotation', `${GOOD}annotations:\n  a: .inf\n`, /^v1\/func.yaml:10:6: annotations.a/],
-    ['a bad name', GOOD.replace('name: v1', 'name: a/b'), /^v1\/func.yaml:2:7: name is no fn name/],
+    ['a bad name', GOOD.replace('name: v1', 'name: a//b'), /^v1\/func.yaml:2:7: name is no fn name/],
     [
       'a name with an image tag',
       GOOD.replace('name: v1', 'name: a:b'),
