@@ -7,7 +7,7 @@ import type { Fn } from '../../src/fn/model.js';
 import { readNotes } from '../../src/fn/notes.js';
 import { BIN, Workplace } from '../helpers/cli.js';
 import { hasRegistry, startDockerRegistry, type DockerRegistry } from '../helpers/docker-registry.js';
-import { startFaultProxy, type FaultProxy, type Seen } from '../helpers/fault-proxy.js';
+import { startFaultProxy, type Fault, type FaultProxy, type Seen } from '../helpers/fault-proxy.js';
 import { hasGo } from '../helpers/programs.js';
 import { goApp } from '../helpers/real-server.js';
 import { startStrictFn, type StrictFn } from '../helpers/strict-fn.js';
@@ -143,25 +143,60 @@ function counting(isMeant: Point[1], nth: number): (seen: Seen) => boolean {
 let apps = 0;
 
 describe.runIf(hasRegistry && hasGo)('a deploy of twenty versions, killed when', () => {
-  describe('it is the first', () => {
-    let expected: Awaited<ReturnType<typeof stateOfApp>>;
-    beforeAll(async () => {
-      write('undisturbed', 'odd');
-      const { code, error } = await deploy('undisturbed');
-      expect([code, error?.message]).toEqual([0, undefined]);
-      expected = await stateOfApp('undisturbed');
-      expect([expected.fns.length, expected.triggers.length, expected.routes.length]).toEqual([20, 20, 10]);
-    });
+  let undisturbed: Awaited<ReturnType<typeof stateOfApp>>;
+  beforeAll(async () => {
+    write('undisturbed', 'odd');
+    const { code, error } = await deploy('undisturbed');
+    expect([code, error?.message]).toEqual([0, undefined]);
+    undisturbed = await stateOfApp('undisturbed');
+    const { fns, triggers, routes } = undisturbed;
+    expect([fns.length, triggers.length, routes.length]).toEqual([20, 20, 10]);
+  });
 
+  describe('it is the first', () => {
     test.each(FIRST)('%s', async (_, isMeant, nth) => {
       const app = `killed-${++apps}`;
       write(app, 'odd');
       await deployKilled(app, counting(isMeant, nth), apps % 2 === 0);
       const again = await place.run(['deploy', '--all'], optionsFor(app));
       expect([again.code, again.stderr]).toEqual([0, expect.not.stringContaining('waiting for')]);
-      expect(await stateOfApp(app)).toEqual(expected);
+      expect(await stateOfApp(app)).toEqual(undisturbed);
       expect(strict.violations).toEqual([]);
     });
+  });
+
+  test('nobody kills it, and each fifth request goes wrong in another way', async () => {
+    const app = 'bad-network';
+    write(app, 'odd');
+    const kinds: Fault[] = [
+      { kind: 'drop-before' },
+      { kind: 'drop-after' },
+      { kind: 'status', status: 503 },
+      { kind: 'status', status: 429, retryAfter: '0' },
+      { kind: 'truncate' },
+    ];
+    // Of what goes to Fn only: a registry is not asked for the same upload twice.
+    const more: Fault[] = [{ kind: 'status-after', status: 500 }, { kind: 'duplicate' }, { kind: 'html' }];
+    for (const [proxy, faults] of [
+      [api, [...kinds, ...more]],
+      [images, kinds],
+    ] as const) {
+      proxy.reset();
+      faults.forEach((fault, index) =>
+        proxy.fail(
+          fault,
+          (seen) => seen.index % 5 === 4 && ((seen.index - 4) / 5) % faults.length === index,
+          Infinity,
+        ),
+      );
+    }
+    const { code, error } = await deploy(app);
+    const hits = [api, images].map(({ requests }) => requests.filter(({ fault }) => fault).length);
+    for (const proxy of [api, images]) proxy.reset();
+    expect([code, error?.message]).toEqual([0, undefined]);
+    for (const count of hits) expect(count).toBeGreaterThan(10);
+    expect(await stateOfApp(app)).toEqual(undisturbed);
+    expect(strict.violations).toEqual([]);
   });
 
   describe('it changes them in place', () => {
