@@ -13,7 +13,7 @@ import type { DeployRequest } from './result.js';
 
 /** What a command line asks for. */
 export type DeployAsk = Pick<DeployRequest, 'force' | 'by'> &
-  Partial<Pick<DeployRequest, 'jobs' | 'message' | 'image' | 'inPlace'>> & {
+  Partial<Pick<DeployRequest, 'jobs' | 'message' | 'image' | 'imageTag' | 'inPlace'>> & {
     /** The folder one stands in. */
     cwd: string;
     /** `FN`, `FN/v2`, … */
@@ -24,6 +24,8 @@ export type DeployAsk = Pick<DeployRequest, 'force' | 'by'> &
     env: readonly Setting<string>[];
     /** Base URL of the gateway as functions reach it. */
     gateway: string;
+    /** True when that is this machine's own address, and functions run elsewhere. */
+    isGatewayLocal?: boolean;
   };
 
 /**
@@ -31,17 +33,26 @@ export type DeployAsk = Pick<DeployRequest, 'force' | 'by'> &
  * @throws FnmeshError `not_found`, `usage` or `config`, with a `file:line:column` for everything wrong in a file.
  */
 export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployRequest> {
-  const { cwd, selectors, all, allowOlder, env, gateway, ...rest } = ask;
+  const { cwd, selectors, all, allowOlder, env, gateway, isGatewayLocal = false, ...rest } = ask;
   const raw = await readProject(cwd, emit);
   const chosen = chooseVersions(raw, cwd, selectors, all);
   const labels = new Set(chosen.versions.map(({ file }) => file));
   const variables = await readEnvironment(env, process.env);
   const functions = new Set(raw.functions.map(({ name }) => name));
-  const routeAddress = (fn: string): string | undefined =>
-    functions.has(fn) ? routeIn(gateway, raw.app.name, fn) : undefined;
+  let routed: { fn: string; address: string } | undefined;
+  const routeAddress = (fn: string): string | undefined => {
+    if (!functions.has(fn)) return undefined;
+    const address = routeIn(gateway, raw.app.name, fn);
+    routed ??= { fn, address };
+    return address;
+  };
   const sources = { variables, routeAddress };
   const wanted = ({ file }: { file: string }): boolean => labels.has(file);
   const { project, secretKeys } = await interpolateProject(raw, sources, { wanted, startDir: cwd });
+  if (routed !== undefined && isGatewayLocal) {
+    const text = `\${route:${routed.fn}} is ${routed.address}, which containers on the Fn server do not reach; gateway: http://HOST:${new URL(gateway).port} in fnmesh.yaml says how they reach this gateway`;
+    emit({ type: 'warning', text });
+  }
   const commit = await commitOf(project.root, emit);
   const envFiles = await envFilesOf(project.root, cwd);
   return {

@@ -30,6 +30,8 @@ export type DeployRequest = {
   jobs?: number;
   /** An image that exists, for the one version that is deployed: nothing is built. */
   image?: string;
+  /** The tag that stood beside the digest of `image`, to be noted. */
+  imageTag?: string;
   /** True when the one version is made from a folder that is not its own. */
   as?: boolean;
   /** Changes a version that shares traffic with others, on a server that is not the embedded one. */
