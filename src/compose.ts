@@ -18,8 +18,14 @@ import { HTTP_ENDPOINT } from './fn/model.js';
 import { readyCall } from './fn/ready.js';
 import { EmbeddedRouter } from './router/embedded.js';
 import type { Router } from './router/router.js';
-import { chooseTarget, targetName } from './target/choose.js';
-import { type ChosenTarget, LOCAL, type Probe, type TargetFlags } from './target/target.js';
+import { chooseImages, chooseTarget, type Said, targetName } from './target/choose.js';
+import {
+  type ChosenImages,
+  type ChosenTarget,
+  LOCAL,
+  type Probe,
+  type TargetFlags,
+} from './target/target.js';
 import { wayOut } from './target/way-out.js';
 
 /** How long a real Fn server answers from what it had (fnproject/fn 0.3.753, api/agent/data_access.go), and some. */
@@ -44,12 +50,24 @@ export type Target = {
  * @throws FnmeshError as `chooseTarget`.
  */
 export async function choose(flags: TargetFlags): Promise<ChosenTarget> {
+  return chooseTarget(await everythingSaid(flags));
+}
+
+/**
+ * What images are made for where nothing is deployed, so that no Fn server need be named.
+ * @throws FnmeshError as `chooseImages`.
+ */
+export async function chooseForImages(flags: TargetFlags): Promise<ChosenImages> {
+  return chooseImages(await everythingSaid(flags));
+}
+
+async function everythingSaid(flags: TargetFlags): Promise<Said> {
   const { findAppFile } = await import('./project/read.js');
   const file = await findAppFile(process.cwd()).catch(() => undefined);
   const settings = file === undefined ? null : await readSettingsIn(dirname(file));
   const said = { flags, env: process.env, settings };
   const context = targetName(said).value === LOCAL ? null : await readContext();
-  return chooseTarget({ ...said, context });
+  return { ...said, context };
 }
 
 async function readSettingsIn(root: string) {

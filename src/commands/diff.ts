@@ -2,7 +2,7 @@ import { Args } from '@oclif/core';
 import { BaseCommand } from '../cli/command.js';
 import { buildFlags } from '../cli/deploy-flags.js';
 import { targetFlags } from '../cli/flags.js';
-import { deployView, whereText } from '../cli/views/deploy.js';
+import { deployView } from '../cli/views/deploy.js';
 import { planFor } from '../compose-deploy.js';
 import { isDrift } from '../deploy/outcome.js';
 
@@ -26,9 +26,7 @@ export default class Diff extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Diff);
-    const { plan, target } = await planFor(flags, args.targets ?? [], this.emit);
-    if (!target.embedded) this.emit({ type: 'note', text: whereText(target.chosen) });
-    const gateway = target.server?.gatewayUrl ?? null;
+    const { plan, gateway } = await planFor(flags, args.targets ?? [], this.emit);
     const drift = isDrift(plan);
     this.done(
       { drift, ...plan },

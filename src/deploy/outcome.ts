@@ -10,7 +10,7 @@ import type { DesiredVersion } from './desired.js';
 import { desiredApp } from './desired.js';
 import { planApp } from './plan.js';
 import type { Prepared } from './prepare.js';
-import type { DeployRequest, DeployResult, VersionRow } from './result.js';
+import type { DeployRequest, DeployResult, RowError, VersionRow } from './result.js';
 import { hintsOf, labelOf } from './result.js';
 import type { WirePlan } from './wire.js';
 
@@ -116,4 +116,17 @@ export function isDrift({ app, versions, orphans: left }: DeployResult): boolean
   return (
     app.action !== 'unchanged' || left.length > 0 || versions.some(({ deploy }) => deploy !== 'unchanged')
   );
+}
+
+type Outcome = Pick<DeployResult, 'versions' | 'failed'> & { shiftError?: RowError };
+
+/** Whether all of a deploy was done, or all of a plan would be. */
+export function isFine({ versions, failed, shiftError }: Outcome): boolean {
+  return failed === 0 && shiftError === undefined && versions.every(({ refused }) => refused === undefined);
+}
+
+/** Whether nothing worse happened than that something was not ready in time. */
+export function isOnlyUnready({ versions, shiftError }: Outcome): boolean {
+  const errors = [...versions.map(({ error }) => error), shiftError];
+  return errors.every((error) => error === undefined || error.code === 'not_ready');
 }

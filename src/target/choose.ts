@@ -6,7 +6,14 @@ import { readAddress, readRegistry } from './address.js';
 import { ownSettings } from './own.js';
 import { contextApi, contextName, differing, said, secret } from './said.js';
 import { DEFAULT_PROBE, type FnContext, type Settings, type TargetSettings } from './settings.js';
-import { type ChosenFn, type ChosenTarget, LOCAL, type Setting, type TargetFlags } from './target.js';
+import {
+  type ChosenFn,
+  type ChosenImages,
+  type ChosenTarget,
+  LOCAL,
+  type Setting,
+  type TargetFlags,
+} from './target.js';
 
 /** Everything that may say where a command acts. */
 export type Said = {
@@ -24,6 +31,27 @@ export function targetName({ flags, env, settings }: Omit<Said, 'context'>): Set
 }
 
 /**
+ * What images are made for, where no Fn server is needed.
+ * @throws FnmeshError as `chooseTarget`, apart from what is said of servers.
+ */
+export function chooseImages({ flags, env, settings, context }: Said): ChosenImages {
+  const name = targetName({ flags, env, settings });
+  const named = isNamed(name);
+  const own = ownSettings(name, named, settings);
+  const filling = name.value === LOCAL ? null : context;
+  const envRegistry = () => said(env['FN_REGISTRY'] || undefined, 'FN_REGISTRY', readRegistry);
+  return {
+    name,
+    registry:
+      said(flags.registry, '--registry', readRegistry) ??
+      (named ? (own.registry ?? envRegistry()) : (envRegistry() ?? own.registry)) ??
+      said(filling?.registry, contextName(filling), readRegistry),
+    platform: own.platform ?? { value: 'linux/amd64', from: 'default' },
+    env: own.env ?? [],
+  };
+}
+
+/**
  * Chooses the target and fills in what it leaves open.
  * With `--api-url`, or FN_API_URL and no target named by flag or FNMESH_TARGET, only the Fn server changes, and with
  * it the invoke address and the token, which belong to a server; all else stays the target's that counts otherwise.
@@ -33,7 +61,7 @@ export function targetName({ flags, env, settings }: Omit<Said, 'context'>): Set
  */
 export function chooseTarget({ flags, env, settings, context }: Said): ChosenTarget {
   const name = targetName({ flags, env, settings });
-  const named = name.from === '--target' || name.from === 'FNMESH_TARGET';
+  const named = isNamed(name);
   const own = ownSettings(name, named, settings);
   const filling = name.value === LOCAL ? null : context;
 
@@ -43,32 +71,28 @@ export function chooseTarget({ flags, env, settings, context }: Said): ChosenTar
     (named ? null : envApi()) ??
     (name.value === LOCAL ? null : (own.fn.api ?? envApi() ?? contextApi(filling) ?? noServer(name)));
 
-  const envRegistry = () => said(env['FN_REGISTRY'] || undefined, 'FN_REGISTRY', readRegistry);
-  const registry =
-    said(flags.registry, '--registry', readRegistry) ??
-    (named ? (own.registry ?? envRegistry()) : (envRegistry() ?? own.registry)) ??
-    said(filling?.registry, contextName(filling), readRegistry);
-
+  const images = chooseImages({ flags, env, settings, context });
   const fn = api === null ? ({ kind: 'embedded' } as const) : serverAt(api, own, env, filling);
   return {
-    name,
+    ...images,
     fn,
-    registry,
     router: { kind: 'embedded' },
     gateway: fn.kind === 'embedded' ? null : own.gateway,
     probe: own.probe?.value ?? DEFAULT_PROBE,
-    platform: own.platform ?? { value: 'linux/amd64', from: 'default' },
-    env: own.env ?? [],
     keep: settings?.keep ?? null,
     warnings:
       fn.kind === 'embedded'
         ? differing('FN_API_URL', env, readAddress, { value: 'the embedded server', from: name.from }, null)
         : [
             ...differing('FN_API_URL', env, readAddress, own.fn.api, api),
-            ...differing('FN_REGISTRY', env, readRegistry, own.registry, registry),
+            ...differing('FN_REGISTRY', env, readRegistry, own.registry, images.registry),
             ...keptBack(own, fn),
           ],
   };
+}
+
+function isNamed({ from }: Setting<string>): boolean {
+  return from === '--target' || from === 'FNMESH_TARGET';
 }
 
 /** A server and what belongs to it: one that is not the target's own gets neither its token nor its invoke address. */

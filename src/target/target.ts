@@ -35,21 +35,25 @@ export type ChosenFn =
       readonly token: Setting<string> | null;
     };
 
-/** A target with everything that was left open filled in. */
-export type ChosenTarget = {
+/** What images are made for, and where they go. */
+export type ChosenImages = {
   /** `local`, or a name of fnmesh.yaml's targets. */
   readonly name: Setting<string>;
-  readonly fn: ChosenFn;
   /** What stands before image names, such as `registry.example.com/team`; null: nobody said. */
   readonly registry: Setting<string> | null;
-  readonly router: { readonly kind: 'embedded' };
-  /** Base URL of the gateway as functions reach it, for `${route:FN}`; null: the gateway's own address. */
-  readonly gateway: Setting<string> | null;
-  readonly probe: Probe;
   /** What Go functions are built for, such as `linux/amd64`. */
   readonly platform: Setting<string>;
   /** Absolute paths of env files, later ones count over earlier ones. */
   readonly env: readonly Setting<string>[];
+};
+
+/** A target with everything that was left open filled in. */
+export type ChosenTarget = ChosenImages & {
+  readonly fn: ChosenFn;
+  readonly router: { readonly kind: 'embedded' };
+  /** Base URL of the gateway as functions reach it, for `${route:FN}`; null: the gateway's own address. */
+  readonly gateway: Setting<string> | null;
+  readonly probe: Probe;
   /** How many versions made by `deploy --as` stay for each function; null: all. */
   readonly keep: Setting<number> | null;
   /** What a person should know, such as that FN_API_URL does not count here. */

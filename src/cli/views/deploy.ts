@@ -2,7 +2,6 @@ import type { OutputResult } from '../../deploy/output.js';
 import type { DeployResult, VersionRow } from '../../deploy/result.js';
 import { WHOLE } from '../../routing/route.js';
 import { formatPercent } from '../../routing/weights.js';
-import type { ChosenTarget } from '../../target/target.js';
 import { bytes, seconds } from '../format.js';
 import { table } from '../table.js';
 import { changeText, errorLines } from './changes.js';
@@ -38,13 +37,6 @@ function appLine({ app }: DeployResult, dry: boolean): string {
     ...(app.kept.length > 0 ? [`  stays, since fnmesh did not put it: ${app.kept.join(', ')}`] : []),
     ...(reached.length > 0 ? [`  this reaches every version: ${reached.join(', ')}`] : []),
   ].join('\n');
-}
-
-/** Which Fn server and registry count, and where each was said. */
-export function whereText({ name, fn, registry }: ChosenTarget): string {
-  const server = fn.kind === 'server' ? `${fn.api.value} (${fn.api.from})` : 'embedded';
-  const images = registry === null ? 'none named' : `${registry.value} (${registry.from})`;
-  return `target ${name.value} (${name.from}): Fn server ${server}, registry ${images}`;
 }
 
 function orphanLines(orphans: DeployResult['orphans'], prune: boolean): string[] {

@@ -7,13 +7,13 @@ import { table } from '../table.js';
 /** `--dry-run` of shift and undo. */
 export function trafficPlanView(plan: TrafficPlan): string {
   const head = plan.writes.length === 0 ? 'unchanged: nothing would be written' : `would ${verb(plan)}:`;
-  return `${head}\n${rowsView(plan.rows)}`;
+  return `${head}\n${sharesView(plan.rows)}`;
 }
 
 /** What shift or undo did. */
 export function trafficView(result: TrafficResult): string {
-  if (result.number === null) return `unchanged\n${rowsView(result.rows)}`;
-  return `${rowsView(result.rows)}\nchange ${result.number}: ${verb(result)}; \`fnmesh undo\` ${result.reason.verb === 'undo' ? 'goes further back' : 'takes it back'}`;
+  if (result.number === null) return `unchanged\n${sharesView(result.rows)}`;
+  return `${sharesView(result.rows)}\nchange ${result.number}: ${verb(result)}; \`fnmesh undo\` ${result.reason.verb === 'undo' ? 'goes further back' : 'takes it back'}`;
 }
 
 function verb({ reason }: Pick<TrafficPlan, 'reason'>): string {
@@ -21,7 +21,8 @@ function verb({ reason }: Pick<TrafficPlan, 'reason'>): string {
   return reason.to === undefined ? reason.verb : `go back to the state after change ${reason.to}`;
 }
 
-function rowsView(rows: TrafficRow[]): string {
+/** Each version's share before and after, a line each. */
+export function sharesView(rows: readonly Pick<TrafficRow, 'function' | 'before' | 'after'>[]): string {
   const cells = rows.flatMap((row) =>
     diffSplits(row.before, row.after).map(({ version, before, after }) => [
       row.function,

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { bytes } from '../../../src/cli/format.js';
 import { changeText } from '../../../src/cli/views/changes.js';
-import { deployView, outputView, whereText } from '../../../src/cli/views/deploy.js';
+import { deployView, outputView } from '../../../src/cli/views/deploy.js';
 import type { DeployResult, VersionRow } from '../../../src/deploy/result.js';
-import type { ChosenTarget } from '../../../src/target/target.js';
 
 const ROW: VersionRow = {
   ...{ function: 'cart', version: 'v1', fn: 'cart-v1', build: 'unchanged', deploy: 'unchanged', changes: [] },
@@ -231,33 +230,6 @@ test.each([
   [100_000, '0.1 MB'],
   [2_649_000, '2.6 MB'],
 ])('a size of %i bytes is %s', (size, text) => expect(bytes(size)).toBe(text));
-
-test('where a deploy goes, and who said so', () => {
-  const chosen: ChosenTarget = {
-    name: { value: 'prod', from: '--target' },
-    fn: {
-      kind: 'server',
-      api: { value: 'http://fn:8080', from: 'fnmesh.yaml:4' },
-      invoke: null,
-      token: null,
-    },
-    registry: { value: 'r.test/team', from: 'FN_REGISTRY' },
-    router: { kind: 'embedded' },
-    ...{
-      gateway: null,
-      probe: 'none',
-      platform: { value: 'linux/amd64', from: 'default' },
-      env: [],
-      keep: null,
-    },
-    warnings: [],
-  };
-  expect(whereText(chosen)).toBe(
-    'target prod (--target): Fn server http://fn:8080 (fnmesh.yaml:4), registry r.test/team (FN_REGISTRY)',
-  );
-  expect(whereText({ ...chosen, registry: null })).toMatch(/, registry none named$/);
-  expect(whereText({ ...chosen, fn: { kind: 'embedded' } })).toContain('Fn server embedded');
-});
 
 test('images that were written', () => {
   const digest = `sha256:${'c'.repeat(64)}`;
