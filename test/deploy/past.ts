@@ -1,4 +1,5 @@
 // Versions on a server with the releases that deploys and undos left of them, without a server: what `observe` gives.
+import { lineages } from '../../src/deploy/deploys.js';
 import { keepRelease } from '../../src/deploy/keep-release.js';
 import { releaseNumbers } from '../../src/deploy/plan.js';
 import { planUndoDeploy } from '../../src/deploy/plan-undo.js';
@@ -46,7 +47,10 @@ export class Past {
     const plan = planUndoDeploy('shop', this.observed(), NO_ROUTES, deploy);
     for (const { fn, body, notes, to } of plan.versions) {
       const stamp = { deploy: `undo of ${deploy}`, at, by: 'me@here', undoes: deploy, restores: to };
-      await this.#change(fn, body, (number) => ({ ...stamp, number }), {}, notes);
+      const { stack } = lineages(this.observed()).find(({ live }) => live.fn.name === fn)!;
+      // What it goes back to, and what it undoes.
+      const spared = [notes.release?.number ?? to, stack.at(-1)!];
+      await this.#change(fn, body, (number) => ({ ...stamp, number }), {}, { notes, spared });
     }
   }
 
@@ -97,7 +101,7 @@ export class Past {
     change: Change,
     release: ((number: number) => Release) | null,
     { secrets = [] }: Pick<Change, 'secrets'> = {},
-    notes?: VersionNotes,
+    back?: { notes: VersionNotes; spared: number[] },
   ): Promise<void> {
     const { fns, releases } = this.observed();
     const live = fns.find(({ fn }) => fn.name === name)!;
@@ -106,12 +110,12 @@ export class Past {
     if (Object.keys(levelling(contentOf(live.fn), contentOf(after))).length === 0)
       throw new Error('no change');
     const numbers = releaseNumbers(live, kept, true);
-    await keepRelease(live, numbers.live, kept, this.#server());
+    await keepRelease(live, numbers.live, kept, this.#server(), back?.spared);
     this.#fns.set(name, after);
     if (release === null) return;
     const known = live.notes ?? notesOf(name);
     const put = { ...known.put, ...(secrets.length > 0 && { secrets }) };
-    this.#note(name, { ...(notes ?? { ...known, put }), release: release(numbers.next) });
+    this.#note(name, { ...(back?.notes ?? { ...known, put }), release: release(numbers.next) });
   }
 
   #note(fn: string, notes: VersionNotes): void {
