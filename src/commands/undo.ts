@@ -5,6 +5,7 @@ import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags } from '.
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { undoDeployPlanView, undoDeployView } from '../cli/views/undo-deploy.js';
 import { connectForChanges, whoAmI } from '../compose.js';
+import { FnmeshError } from '../errors.js';
 import { applyTraffic } from '../traffic/apply.js';
 import { isDeployNewest } from '../traffic/newest.js';
 import { newestChange, planUndo } from '../traffic/undo.js';
@@ -55,6 +56,7 @@ export default class Undo extends BaseCommand {
     ]);
     const deploy = flags.to === undefined ? newestDeploy(observed, args.function) : null;
     if (isDeployNewest(deploy, newestChange(changes, args.function))) {
+      if (flags['if-revision'] !== undefined) throw newerThan(flags['if-revision'], deploy.deploy);
       const plan = planUndoDeploy(app, observed, table, deploy.deploy);
       if (flags['dry-run']) return this.done(shownPlan(plan), () => undoDeployPlanView(plan));
       const { undoDeploy } = await import('../deploy/undo.js');
@@ -76,4 +78,10 @@ export default class Undo extends BaseCommand {
     const result = await applyTraffic(plan, router, options, this.emit);
     this.done(result, () => trafficView(result));
   }
+}
+
+/** A deploy has no number to compare with. */
+function newerThan(revision: number, deploy: string): FnmeshError {
+  const message = `--if-revision ${revision}: deploy ${deploy} is newer, and would be undone first`;
+  return new FnmeshError('conflict', message, { try: 'fnmesh history, then undo without --if-revision' });
 }
