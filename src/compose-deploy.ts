@@ -40,7 +40,7 @@ export type ForeseenDeploy = DeployResult & { shift: ForeseenShare | null; shift
 
 /** What a deploy did, the share of a new version included, and where. `shiftError`: why that was not given. */
 export type DoneDeploy = RolloutResult & {
-  target: string;
+  target: ChosenTarget['name'];
   registry: ChosenTarget['registry'];
   shift: TrafficResult | null;
   shiftError?: RowError;
@@ -107,7 +107,7 @@ export async function deployFor(
   const { name, registry, keep } = target.chosen;
   const options = { ...flags, keep: keep?.value ?? null, drainMs: DRAIN_MS, confirm };
   const result = await rollout(request, { ...target, images, emit }, options);
-  const done = { ...result, target: name.value, registry, shift: null };
+  const done = { ...result, target: name, registry, shift: null };
   return { result: await shared(done, flags.share, request, target, emit), gateway };
 }
 

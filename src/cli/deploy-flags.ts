@@ -114,10 +114,13 @@ export function readShare(flags: {
     throw new FnmeshError('usage', message, { try: '--shift 5' });
   }
   try {
-    return parsePercent(text, '--shift ');
+    return parsePercent(text, '');
   } catch (error) {
     if (!(error instanceof FnmeshError)) throw error;
     const meant = /^\d/.test(text) ? / (\S+)$/.exec(error.try ?? '')?.[1] : undefined;
-    throw new FnmeshError('usage', error.message, { try: `--shift ${meant ?? '5'}`, cause: error });
+    throw new FnmeshError('usage', `--shift ${error.message}`, {
+      try: `--shift ${meant ?? '5'}`,
+      cause: error,
+    });
   }
 }

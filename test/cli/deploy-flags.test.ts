@@ -20,7 +20,7 @@ describe('--shift', () => {
     ['+5', /^--shift \+5: "\+5" is not a percentage/, '--shift 5'],
     ['v2=5', /^--shift v2=5: the version is the one that --as makes/, '--shift 5'],
     ['cart/v2=5', /so only its share is said$/, '--shift 5'],
-    ['0.5', /^--shift 0.5: "0.5" could mean two things: write --shift 0.5% for 0.5 %/, '--shift 0.5%'],
+    ['0.5', /^--shift 0.5: "0.5" could mean two things: write 0.5% for 0.5 %/, '--shift 0.5%'],
     ['101', /"101" is more than 100 %/, '--shift 100'],
     ['5,5', /"5,5" is not a percentage/, '--shift 5.5'],
     ['12.345', /more than two decimals/, '--shift 12.35'],
