@@ -49,7 +49,7 @@ export type Target = {
  * The target that flags, variables, fnmesh.yaml and the Fn context name.
  * @throws FnmeshError as `chooseTarget`.
  */
-export async function choose(flags: TargetFlags): Promise<ChosenTarget> {
+async function choose(flags: TargetFlags): Promise<ChosenTarget> {
   return chooseTarget(await everythingSaid(flags));
 }
 

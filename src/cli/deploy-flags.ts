@@ -2,8 +2,8 @@
 import { Flags } from '@oclif/core';
 import { FnmeshError } from '../errors.js';
 import type { BasisPoints } from '../routing/route.js';
-import { parsePercent } from '../routing/weights.js';
 import { dryRunFlag, fnPortFlag, gatewayPortFlag, messageFlag, targetFlags, yesFlag } from './flags.js';
+import { readShare } from './share.js';
 
 const group = 'IMAGES (REAL FN SERVERS)';
 
@@ -98,7 +98,7 @@ export const deployFlags = {
  * What the version that `--as` makes then gets; undefined: nothing is said of it.
  * @throws FnmeshError `usage` for what is no share, and where no version is made that could get it.
  */
-export function readShare(flags: {
+export function askedShare(flags: {
   as?: string | undefined;
   shift?: string | undefined;
 }): BasisPoints | undefined {
@@ -113,14 +113,5 @@ export function readShare(flags: {
     const message = `--shift ${text}: the version is the one that --as makes, so only its share is said`;
     throw new FnmeshError('usage', message, { try: '--shift 5' });
   }
-  try {
-    return parsePercent(text, '');
-  } catch (error) {
-    if (!(error instanceof FnmeshError)) throw error;
-    const meant = /^\d/.test(text) ? / (\S+)$/.exec(error.try ?? '')?.[1] : undefined;
-    throw new FnmeshError('usage', `--shift ${error.message}`, {
-      try: `--shift ${meant ?? '5'}`,
-      cause: error,
-    });
-  }
+  return readShare(text, '--shift');
 }

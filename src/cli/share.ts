@@ -12,7 +12,11 @@ export function readShare(text: string, flag: string): BasisPoints {
     return parsePercent(text, '');
   } catch (error) {
     if (!(error instanceof FnmeshError)) throw error;
-    const right = error.try?.split(' ').at(-1) ?? '5';
-    throw new FnmeshError('usage', `${flag} ${error.message}`, { try: `${flag} ${right}`, cause: error });
+    // Of what is no number nothing is guessed.
+    const right = /^-?\d/.test(text) ? error.try?.split(' ').at(-1) : undefined;
+    throw new FnmeshError('usage', `${flag} ${error.message}`, {
+      try: `${flag} ${right ?? '5'}`,
+      cause: error,
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../cli/command.js';
-import { deployFlags, readShare } from '../cli/deploy-flags.js';
+import { deployFlags, askedShare } from '../cli/deploy-flags.js';
 import { confirm } from '../cli/prompt.js';
 import { outputView } from '../cli/views/deploy.js';
 import { foreseenView, rolloutView } from '../cli/views/rollout.js';
@@ -37,7 +37,7 @@ export default class Deploy extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Deploy);
     const selectors = args.targets ?? [];
-    const asked = { ...flags, share: readShare(flags) };
+    const asked = { ...flags, share: askedShare(flags) };
     if (flags.output !== undefined) {
       const result = await outputFor(asked, selectors, flags.output, this.emit);
       return this.done(result, () => outputView(result));

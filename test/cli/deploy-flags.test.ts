@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readShare } from '../../src/cli/deploy-flags.js';
+import { askedShare } from '../../src/cli/deploy-flags.js';
 
 describe('--shift', () => {
   test.each([
@@ -8,10 +8,10 @@ describe('--shift', () => {
     ['0.5%', 50],
     ['100', 10_000],
     ['0', 0],
-  ])('%s is a share', (shift, points) => expect(readShare({ as: 'next', shift })).toBe(points));
+  ])('%s is a share', (shift, points) => expect(askedShare({ as: 'next', shift })).toBe(points));
 
   test('may be left out', () => {
-    expect([readShare({}), readShare({ as: 'v3' })]).toEqual([undefined, undefined]);
+    expect([askedShare({}), askedShare({ as: 'v3' })]).toEqual([undefined, undefined]);
   });
 
   test.each<[shift: string, says: RegExp, way: string]>([
@@ -25,14 +25,14 @@ describe('--shift', () => {
     ['5,5', /"5,5" is not a percentage/, '--shift 5.5'],
     ['12.345', /more than two decimals/, '--shift 12.35'],
   ])('%j is refused', (shift, says, way) => {
-    const read = () => readShare({ as: 'next', shift });
+    const read = () => askedShare({ as: 'next', shift });
     expect(read).toThrow(says);
     expect(read).toThrow(expect.objectContaining({ code: 'usage', try: way }));
   });
 
   test('is nothing without --as, whatever it is', () => {
     for (const shift of ['5', 'x']) {
-      expect(() => readShare({ shift })).toThrow(
+      expect(() => askedShare({ shift })).toThrow(
         expect.objectContaining({
           code: 'usage',
           message: '--shift is for the new version that --as makes, and there is no --as',
