@@ -6,7 +6,7 @@ import type { Leave } from './files.js';
 import type { Platform } from './platform.js';
 
 /** An image in the store of a container tool; `id` is `sha256:` and 64 hex digits. */
-export type ContainerImage = { tool: ContainerToolName; id: string };
+type ContainerImage = { tool: ContainerToolName; id: string };
 
 /** What a builder made: a program of the build folder with its arguments, or an image outside of it. */
 export type Made = {

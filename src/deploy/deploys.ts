@@ -7,7 +7,7 @@ import { contentOf, isUnnoted, levelling } from '../fn/releases.js';
 import { isEmpty } from './diff.js';
 
 /** What a deploy did to one version: from release `from` to release `to`. */
-export type DeployedVersion = {
+type DeployedVersion = {
   function: string;
   version: string;
   from: number;

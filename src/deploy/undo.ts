@@ -21,7 +21,7 @@ import { emptyRow, failed } from './prepare.js';
 import type { RowError } from './result.js';
 
 /** What became of one version. `release`: the number of its new release; null when it failed. */
-export type UndoneRow = Omit<UndoneVersion, 'body' | 'notes'> & { release: number | null; error?: RowError };
+type UndoneRow = Omit<UndoneVersion, 'body' | 'notes'> & { release: number | null; error?: RowError };
 
 /** What an undo of a deploy did. */
 export type UndoDeployResult = {

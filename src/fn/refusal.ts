@@ -18,7 +18,7 @@ const CODES: Record<number, 'config' | 'not_found' | 'conflict'> = {
 };
 
 /** What an Fn server says in an error: the first line, as some come twice in one body and some as plain text. */
-export function said({ status, body }: Answer): string {
+function said({ status, body }: Answer): string {
   const message = messageIn(body);
   return typeof message === 'string' && message !== '' ? message : `status ${status}`;
 }

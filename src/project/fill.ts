@@ -10,7 +10,7 @@ export type Sources = {
 };
 
 /** What is wrong in a text, without its place, and one edit that helps. */
-export type FillProblem = { text: string; try: string };
+type FillProblem = { text: string; try: string };
 
 /** A text with its names filled in; `secret`: a variable is in it, so that it is never printed. */
 export type Filled = { text: string; secret: boolean; problems: FillProblem[] };

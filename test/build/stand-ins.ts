@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { ContainerToolName } from '../../src/build/container-tool.js';
 
 /** One run of a stand-in. `dockerfile` and `context` (its files, by path): of a build. */
-export type Noted = {
+type Noted = {
   tool: string;
   args: string[];
   cwd: string;

@@ -33,7 +33,7 @@ export type Fault =
 export type Seen = { index: number; method: string; path: string; body: string; fault?: Fault['kind'] };
 
 /** Which requests: the one with this index (from 0, since `reset`), those of a method or path, or those that match. */
-export type Which = number | { method?: string; path?: RegExp } | ((seen: Seen) => boolean);
+type Which = number | { method?: string; path?: RegExp } | ((seen: Seen) => boolean);
 
 /** A running proxy. */
 export type FaultProxy = {

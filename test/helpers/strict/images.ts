@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** What runs: the process's working folder and its program with arguments. */
-export type Unpacked = { dir: string; command: string[] };
+type Unpacked = { dir: string; command: string[] };
 
 /** Makes an image runnable. @throws Error with why it cannot be pulled. */
 export type Pull = (image: string) => Unpacked | Promise<Unpacked>;
