@@ -175,7 +175,7 @@ describe.runIf(hasRegistry && hasGo)('what goes wrong', () => {
       '--output images: it is written oci-layout=DIR or docker-archive=FILE',
       '--output oci-layout=./images',
     ],
-    ['', 'deploy cart/v1 --shift 5', 2, '--as', '--help'],
+    ['', 'deploy cart/v1 --shift 5', 2, '--as', '--as next --shift 5'],
   ];
 
   test.each(CASES)('%s fnmesh %s → exit %i', async (env, line, code, says, tries) => {

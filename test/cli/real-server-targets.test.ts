@@ -84,7 +84,7 @@ describe('which server', () => {
     expect([ran.code, images()]).toEqual([0, { 'cart-v1': IMAGE }]);
     const status = await run(['status', '--target', 'prod']);
     expect(status.stdout).toContain(`Fn server ${prod.url} (fnmesh.yaml:4), behind that gateway`);
-    expect(status.stdout).toMatch(/^cart +v1 +100 % +deployed/m);
+    expect(status.stdout).toMatch(/^cart +v1 +1 +100 % +deployed/m);
   });
 
   test('--target local is the embedded server, whatever FN_API_URL says; its own address is no other', async () => {
@@ -175,7 +175,7 @@ http.createServer((request, response) => {
       await run('status', '--target', 'prod', '--json'),
     );
     expect(ran.map(({ stdout, stderr }) => stdout + stderr).join('')).not.toContain('s3cret');
-    expect(ran[4]?.stdout).toContain('  config.KEY: "(secret)" → "(secret)"');
+    expect(ran[4]?.stdout).toContain('  config.KEY: changed (secret)');
     expect(ran[4]?.stdout).toContain('  config.PRICE: "http://gw.test:8082/.app/shop/price" → "x"');
     const [after] = prod.objects.fns.values();
     expect(after?.config).toEqual(fn?.config);
