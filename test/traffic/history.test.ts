@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../src/router/router.js';
 import { listHistory, type DeployRecord } from '../../src/traffic/history.js';
+import { newestChange } from '../../src/traffic/undo.js';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
 const move = (number: number, minute: number, fn = 'cart', more: Partial<Change> = {}): Change => ({
@@ -83,4 +84,18 @@ describe('shifts and deploys in one list', () => {
     expect(rows[1]?.releases.map((each) => each.function)).toEqual(['cart', 'price']);
     expect(listHistory([move(1, 1)], [deployed('a', 2)], 'none')).toEqual([]);
   });
+});
+
+describe('the newest change not yet undone', () => {
+  const undo = (number: number, undoes: number, fn = 'cart') =>
+    move(number, number, fn, { verb: 'undo', undoes });
+  test.each<[string, Change[], string | undefined, number | undefined]>([
+    ['of none', [], undefined, undefined],
+    ['of any function', [move(1, 1), move(2, 2, 'price')], undefined, 2],
+    ['of one function', [move(1, 1), move(2, 2, 'price')], 'cart', 1],
+    ['of a function that has none', [move(1, 1)], 'none', undefined],
+    ['before one that was undone', [move(1, 1), move(2, 2), undo(3, 2)], undefined, 1],
+    ['when all are undone', [move(1, 1), undo(2, 1)], undefined, undefined],
+    ['by its number, whatever the clocks say', [move(1, 9), move(2, 2)], undefined, 2],
+  ])('%s', (_, changes, fn, number) => expect(newestChange(changes, fn)?.number).toBe(number));
 });

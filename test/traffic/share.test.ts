@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { FnmeshError } from '../../src/errors.js';
 import { foreseeShare, giveShare } from '../../src/traffic/share.js';
 import { memoryRouter, put, type MemoryRouter } from '../helpers/memory-router.js';
 import { REASON } from '../helpers/routes.js';
@@ -54,4 +55,12 @@ test('what is not ready gets none, and no --force is spoken of, which a deploy t
     try: expect.stringContaining('cart/v3') as string,
   });
   expect((await router.read('shop')).routes[0]?.route.split).toEqual(SPLIT);
+});
+
+test('what changed meanwhile is said as it is', async () => {
+  router.write = () => Promise.reject(new FnmeshError('conflict', 'cart changed meanwhile'));
+  await expect(give('v3', 500)).rejects.toMatchObject({
+    code: 'conflict',
+    message: 'cart changed meanwhile',
+  });
 });
