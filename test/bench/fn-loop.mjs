@@ -58,10 +58,7 @@ export class FnLoop {
 
   /** With connections of its own, as every `docker push` has; gives the pushed image's name. */
   async #push(image, name) {
-    const registry = new Registry();
-    const { reference } = await registry.push(image, parseReference(name));
-    registry.close();
-    return reference;
+    return (await new Registry().push(image, parseReference(name))).reference;
   }
 
   async #named(path, name) {
