@@ -69,7 +69,8 @@ export async function planFor(
   const request = await requestFor(flags, selectors, reachOf(target, gateway), emit);
   const images = await imagesFor(target, flags, request, emit);
   const { readiness, locate, fn, router } = target;
-  const plan = await planRollout(request, { images, readiness, locate, fn, router, emit }, flags);
+  const options = { as: flags.as, keep: target.chosen.keep?.value ?? null };
+  const plan = await planRollout(request, { images, readiness, locate, fn, router, emit }, options);
   return { plan: await foreseen(plan, flags.share), gateway };
 }
 

@@ -19,6 +19,7 @@ export type ImageFlags = {
   tag?: string | undefined;
   insecure: boolean;
   load: boolean;
+  registry?: string | undefined;
 };
 
 /**
@@ -33,7 +34,7 @@ export async function imagesFor(
   emit: Emit,
 ): Promise<ImageStore> {
   if (!embedded) return registryImages(chosen, flags, commit, emit);
-  for (const name of ['image', 'tag', 'load', 'platform', 'builder'] as const) {
+  for (const name of ['image', 'tag', 'load', 'platform', 'builder', 'registry'] as const) {
     if (flags[name] === undefined || flags[name] === false) continue;
     throw new FnmeshError(
       'usage',

@@ -66,7 +66,14 @@ async function everythingSaid(flags: TargetFlags): Promise<Said> {
   const file = await findAppFile(process.cwd()).catch(() => undefined);
   const settings = file === undefined ? null : await readSettingsIn(dirname(file));
   const said = { flags, env: process.env, settings };
-  const context = targetName(said).value === LOCAL ? null : await readContext();
+  const { value: name } = targetName(said);
+  if (name === LOCAL) return { ...said, context: null };
+  // A broken ~/.fn is in the way only of who needs it.
+  const isOpen = flags['api-url'] === undefined && !settings?.targets[name]?.fn.api;
+  const context = await readContext().catch((error: unknown) => {
+    if (isOpen) throw error;
+    return null;
+  });
   return { ...said, context };
 }
 

@@ -66,7 +66,7 @@ async function ask(
   if (now?.notes == null || trigger === undefined || each.row.cannotRun !== undefined) return undefined;
   const endpoint = ports.locate(app, trigger) ?? each.row.address;
   if (endpoint === null) return undefined;
-  const result = await readiness.call(endpoint);
+  const result = await answerOf(each, endpoint, readiness);
   if (!result.ready && (result.kind === 'pull' || result.kind === 'init')) {
     const what = await takeBack(each, now, ports.fn);
     failed(each.row, doesNotStart(each.row, what, result));
@@ -83,6 +83,23 @@ async function ask(
   }
   if (!result.ready) failed(each.row, notInTime(each.row, result));
   return undefined;
+}
+
+/**
+ * The answer of a version's own. Where a new one does not start it may be the answer of another that was removed from
+ * its place a moment ago, which the server still has: then it is asked again once that is forgotten.
+ */
+async function answerOf(
+  { before, at }: Touched,
+  endpoint: string,
+  readiness: Extract<Readiness, { when: 'after' }>,
+): Promise<ReadyResult> {
+  const result = await readiness.call(endpoint);
+  if (result.ready || before !== undefined) return result;
+  const wait = at + readiness.cacheMs - performance.now();
+  if (wait <= 0) return result;
+  await sleep(wait);
+  return readiness.call(endpoint);
 }
 
 /** The release that a version is again. */

@@ -81,6 +81,7 @@ export async function withDeployLock<T>(
     for (const each of SIGNALS) process.off(each, onSignal);
     // What is under way must not go on writing once others may begin.
     lost = 'broken off';
+    emit({ type: 'note', text: 'broken off; the same command again completes what is left' });
     const left = sleep(LEAVE_MS, undefined, { ref: false });
     void Promise.race([release(), left]).finally(() => process.kill(process.pid, signal));
   };

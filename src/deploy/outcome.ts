@@ -112,9 +112,12 @@ export function hashesOf({ fns, releases }: Observed): string[] {
 }
 
 /** Whether a plan changes anything, or leaves behind what has no folder. */
-export function isDrift({ app, versions, orphans: left }: DeployResult): boolean {
+export function isDrift({ app, versions, functions, orphans: left }: DeployResult): boolean {
   return (
-    app.action !== 'unchanged' || left.length > 0 || versions.some(({ deploy }) => deploy !== 'unchanged')
+    app.action !== 'unchanged' ||
+    left.length > 0 ||
+    versions.some(({ deploy }) => deploy !== 'unchanged') ||
+    functions.some(({ moved }) => moved.length > 0)
   );
 }
 

@@ -94,6 +94,8 @@ export type DeployResult = {
   functions: WiredFunction[];
   /** Versions on the server of which the folder is gone. */
   orphans: { function: string; version: string; share: BasisPoints | null }[];
+  /** In a plan: versions made by `--as` that would go, as `keep` has it. */
+  removes?: { function: string; version: string }[];
   next: Hint[];
   /** How many versions failed. */
   failed: number;

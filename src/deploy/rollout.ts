@@ -42,9 +42,20 @@ export type RolloutResult = DeployResult & {
 export async function planRollout(
   request: DeployRequest,
   ports: PlanPorts,
-  { as }: Pick<RolloutOptions, 'as'>,
+  { as, keep = null }: Pick<RolloutOptions, 'as'> & Partial<Pick<RolloutOptions, 'keep'>>,
 ): Promise<DeployResult> {
-  return planDeploy(await withAs(request, ports, as), ports);
+  const asked = await withAs(request, ports, as);
+  const plan = await planDeploy(asked, ports);
+  const [made] = plan.versions;
+  if (as === undefined || keep === null || made === undefined || plan.failed > 0) return plan;
+  if (ports.fn === null || ports.router === null) return plan;
+  const { name } = asked.project.app;
+  const [observed, table] = await Promise.all([observe(ports.fn, name), ports.router.read(name)]);
+  const left = made.deploy === 'to create' ? keep - 1 : keep;
+  return {
+    ...plan,
+    removes: surplus(observed, table, made.function, left, made.version, isGatewayOnly(ports)),
+  };
 }
 
 /**

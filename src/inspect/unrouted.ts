@@ -19,8 +19,11 @@ export async function orUnrouted<T>(
   } catch (error) {
     const name = word?.split(/[/=]/)[0];
     if (!(error instanceof FnmeshError) || error.code !== 'not_found') throw error;
+    const version = /^[^/=]+\/([^/=]+)/.exec(word ?? '')?.[1];
     const { fns } = await observe(server, app);
-    const found = fns.find((each) => each.notes?.function === name);
+    const found = fns.find(
+      ({ notes }) => notes?.function === name && (version === undefined || notes?.version === version),
+    );
     if (!found?.notes) throw error;
     const { notes, triggers } = found;
     // Another machine may have deployed it to a server that both use.

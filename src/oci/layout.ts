@@ -1,7 +1,7 @@
 // Images as a folder that skopeo, podman, containerd and others read (OCI image-spec 1.1, image-layout.md).
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FnmeshError, messageOf } from '../errors.js';
 import type { Blob, Descriptor, OciImage } from './blob.js';
 import { descriptorOf } from './blob.js';
@@ -24,7 +24,7 @@ const VERSION = '1.0.0';
 export async function writeOciLayout(images: readonly NamedImage[], dir: string): Promise<void> {
   const before = await readLayout(dir);
   try {
-    await mkdir(join(dir, 'blobs', 'sha256'), { recursive: true });
+    await makeFolder(join(dir, 'blobs', 'sha256'));
     const blobs = images.flatMap(({ image }) => [...image.layers, image.config, image.manifest]);
     for (const blob of new Map(blobs.map((one) => [one.digest, one])).values()) await writeBlob(blob, dir);
     await replace(join(dir, 'oci-layout'), Buffer.from(JSON.stringify({ imageLayoutVersion: VERSION })));
@@ -87,4 +87,13 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
     await rm(draft, { force: true });
     throw error;
   }
+}
+
+/** Step by step: where a folder cannot be made, as in /proc, Node 20 tries for ever to make all at once. */
+async function makeFolder(dir: string): Promise<void> {
+  if ((await stat(dir).catch(() => undefined))?.isDirectory()) return;
+  if (dirname(dir) !== dir) await makeFolder(dirname(dir));
+  await mkdir(dir).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  });
 }

@@ -180,7 +180,9 @@ describe('the main job on one function', () => {
     expect(v1).toMatchObject({ version: 'v1', weight: 8750, state: 'running' });
     expect(v2).toMatchObject({ version: 'v2', weight: 1250 });
     expect(v1!.requests).toBeGreaterThan(100);
-    expect((await place.run(['status'], at)).stdout).toMatch(/FUNCTION +VERSION +RELEASE +WEIGHT[\s\S]*87\.5 %/);
+    expect((await place.run(['status'], at)).stdout).toMatch(
+      /FUNCTION +VERSION +RELEASE +WEIGHT[\s\S]*87\.5 %/,
+    );
   });
 
   test('a changed version is deployed in place without a failed request, and says so', async () => {

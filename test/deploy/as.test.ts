@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chooseName, versionAs } from '../../src/deploy/as.js';
 import { deploy } from '../../src/deploy/deploy.js';
-import { rollout, type RolloutOptions } from '../../src/deploy/rollout.js';
+import { planRollout, rollout, type RolloutOptions } from '../../src/deploy/rollout.js';
 import { observe } from '../../src/fn/observe.js';
 import { appFolder, requestFor, stage } from './stage.js';
 
@@ -165,6 +165,8 @@ describe('deploying a folder as new versions', () => {
     expect(await run('// 3')).toEqual(['v3 created']);
     expect((await router.read('shop')).routes[0]?.route.split).toEqual({ v1: 10_000, v2: 0, v3: 0 });
     await expect(run('// other', { as: 'v3' })).rejects.toMatchObject({ code: 'conflict' });
+    const plan = await planRollout(requestFor(single('// 4', first.root)), ports, { as: 'next', keep: 2 });
+    expect(plan.removes).toEqual([{ function: 'cart', version: 'v2' }]);
     expect(await run('// 4', { keep: 2 })).toEqual(['v4 created', 'v2 gone']);
     const fns = (await observe(server, 'shop')).fns.map(({ fn, notes }) => [fn.name, notes?.as]);
     expect(fns).toEqual([

@@ -76,12 +76,18 @@ describe('versions without a folder', () => {
 });
 
 describe('drift', () => {
-  const same = { app: { action: 'unchanged' }, versions: [{ deploy: 'unchanged' }], orphans: [] };
+  const same = {
+    app: { action: 'unchanged' },
+    versions: [{ deploy: 'unchanged' }],
+    functions: [],
+    orphans: [],
+  };
   test.each<[string, object, boolean]>([
     ['none', {}, false],
     ['of the app', { app: { action: 'update' } }, true],
     ['of a version', { versions: [{ deploy: 'unchanged' }, { deploy: 'to update' }] }, true],
     ['a new version', { versions: [{ deploy: 'to create' }] }, true],
+    ['a route that moves to another Fn server', { functions: [{ moved: [{ version: 'v1' }] }] }, true],
     ['a version without a folder', { orphans: [{ function: 'cart', version: 'v9', share: null }] }, true],
   ])('%s', (_, change, drift) => {
     expect(isDrift({ ...same, ...change } as unknown as DeployResult)).toBe(drift);

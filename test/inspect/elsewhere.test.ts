@@ -59,6 +59,8 @@ test.each([
   const find = () => {
     throw new FnmeshError('not_found', 'none');
   };
+  // Of a version that nobody deployed nothing is said but that.
+  await expect(orUnrouted(fn, 'shop', 'cart/v9=50', find)).rejects.toMatchObject({ message: 'none' });
   await expect(orUnrouted(fn, 'shop', 'cart/v1', find)).rejects.toMatchObject({
     code: 'not_found',
     message: `cart/v1 is deployed, but no route leads to it: ${why}`,

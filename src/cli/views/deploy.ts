@@ -17,6 +17,9 @@ export function deployView(
   const parts = [appLine(result, dry), rowsView(result.versions, dry)];
   const errors = errorLines(result.versions);
   for (const row of result.versions) parts.push(...details(row, dry), ...(errors.get(row) ?? []));
+  for (const { function: fn, version } of result.removes ?? []) {
+    parts.push(`${fn}/${version} would be removed, as keep: in fnmesh.yaml says`);
+  }
   parts.push(...orphanLines(result.orphans, prune));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
