@@ -3,6 +3,8 @@
 import type { Planned, Target } from './compose.js';
 import { chooseForImages, connectOrStart, planned, whoAmI } from './compose.js';
 import { type ImageFlags, imagesFor, registryImages } from './compose-images.js';
+import { stateDir } from './control/home.js';
+import { findServer } from './control/start.js';
 import { askedPorts, DEFAULT_GATEWAY_PORT, unmetPorts } from './control/ports.js';
 import type { OutputResult } from './deploy/output.js';
 import { type DeployRequest, type DeployResult, type RowError, rowError } from './deploy/result.js';
@@ -98,6 +100,11 @@ export async function deployFor(
   { emit, confirm }: { emit: Emit } & Pick<RolloutOptions, 'confirm'>,
 ): Promise<{ result: DoneDeploy; gateway: string }> {
   const ports = askedPorts(flags);
+  if ((await findServer(stateDir())) === null) {
+    // What is wrong in the folder is said before anything is started.
+    const { env } = await chooseForImages(flags);
+    await requestFor(flags, selectors, { env, gateway: LOOPBACK_GATEWAY }, () => undefined);
+  }
   const target = await connectOrStart(flags, ports, emit);
   for (const text of unmetPorts(ports, target.server)) emit({ type: 'warning', text });
   if (!target.embedded) emit({ type: 'note', text: whereText(target.chosen) });

@@ -96,6 +96,7 @@ async function answerOf(
 ): Promise<ReadyResult> {
   const result = await readiness.call(endpoint);
   if (result.ready || before !== undefined) return result;
+  if (result.kind !== 'pull' && result.kind !== 'init') return result;
   const wait = at + readiness.cacheMs - performance.now();
   if (wait <= 0) return result;
   await sleep(wait);

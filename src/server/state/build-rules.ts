@@ -38,7 +38,7 @@ export function staleBuilds(
 }
 
 /** An image's name without its tag: `fnmesh.local/<app>/<fn>`. */
-function repositoryOf(image: string): string {
+export function repositoryOf(image: string): string {
   const tag = image.lastIndexOf(':');
   return tag > image.lastIndexOf('/') ? image.slice(0, tag) : image;
 }

@@ -7,7 +7,7 @@ import type { App, AppBody, Fn, FnBody, Trigger, TriggerBody } from '../../fn/mo
 import { changedTrigger, checkNewTrigger, newTrigger } from '../../fn/trigger.js';
 import type { Write } from '../store/journal.js';
 import type { Store } from '../store/store.js';
-import { staleBuilds } from './build-rules.js';
+import { repositoryOf, staleBuilds } from './build-rules.js';
 import { Locks } from './locks.js';
 import { page, type Page, type PageQuery } from './names.js';
 import { Resources } from './resources.js';
@@ -190,11 +190,14 @@ export class FnObjects {
     });
   }
 
-  /** Fns with their triggers and with the builds that no other fn runs. */
+  /** Fns with their triggers. Builds go with the last fn of their repository: before that one may be about to run. */
   private deletionOf(fns: readonly Fn[]): Write[] {
     const triggers = fns.flatMap((fn) => this.resources.triggersOf(fn.id));
     const images = fns.map(({ image }) => image);
-    const builds = staleBuilds(this.store.collection('builds'), images, this.images(fns), 0);
+    const left = this.images(fns);
+    const inUse = new Set([...left].map(repositoryOf));
+    const gone = images.filter((image) => !inUse.has(repositoryOf(image)));
+    const builds = staleBuilds(this.store.collection('builds'), gone, left, 0);
     return [
       ...fns.map(({ id }): Write => ['delete', 'fns', id]),
       ...triggers.map(({ id }): Write => ['delete', 'triggers', id]),
