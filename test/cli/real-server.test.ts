@@ -48,7 +48,7 @@ describe.runIf(hasRegistry && hasGo)('on a real Fn server', () => {
     ]);
     expect(diff.stdout).toContain('app shop would be created');
     expect(real.fn.objects.apps.size).toBe(0);
-    expect(real.registry.requests()).toEqual([]);
+    expect(await real.registry.requests()).toEqual([]);
     expect((await run('status')).stdout).toContain('not running');
   });
 
@@ -77,10 +77,11 @@ describe.runIf(hasRegistry && hasGo)('on a real Fn server', () => {
   });
 
   test('again: unchanged, no byte is pushed, nothing is written', async () => {
-    const [pushed, asked] = [real.registry.requests().length, real.fn.requests.length];
+    const pushed = (await real.registry.requests()).length;
+    const asked = real.fn.requests.length;
     const again = await json<Deployed>('deploy', '--all');
     expect(rows(again.result).every((row) => row.endsWith('unchanged unchanged'))).toBe(true);
-    expect(real.registry.requests()).toHaveLength(pushed);
+    expect(await real.registry.requests()).toHaveLength(pushed);
     expect(real.fn.requests.slice(asked).filter((line) => !line.startsWith('GET'))).toEqual([]);
     const diff = await json<{ drift: boolean }>('diff');
     expect([diff.code, diff.ok, diff.result.drift]).toEqual([0, true, false]);

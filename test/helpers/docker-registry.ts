@@ -27,8 +27,8 @@ export type DockerRegistry = {
   url: string;
   /** Where it keeps what was pushed. */
   storage: string;
-  /** What it has answered so far, in order. */
-  requests(): Logged[];
+  /** What it has answered so far, in order; plain http only. */
+  requests(): Promise<Logged[]>;
   /** kill -9; its storage stays. */
   kill(): Promise<void>;
   /** Starts it again after `kill`, on the same port. */
@@ -63,6 +63,7 @@ export async function startDockerRegistry(settings: RegistrySettings = {}): Prom
   writeFileSync(join(dir, 'config.yml'), JSON.stringify(config));
 
   let log = '';
+  let marks = 0;
   let child: ChildProcess;
   const start = async (): Promise<void> => {
     const own = spawn('docker-registry', ['serve', join(dir, 'config.yml')], {
@@ -90,7 +91,16 @@ export async function startDockerRegistry(settings: RegistrySettings = {}): Prom
     host,
     url: `${tls ? 'https' : 'http'}://${host}`,
     storage,
-    requests: () => accesses(log),
+    // A line can reach the pipe after its answer has reached the caller: one more request is asked and its line awaited.
+    requests: async () => {
+      const mark = `/v2/?mark=${++marks}`;
+      await (await fetch(`http://${host}${mark}`)).arrayBuffer();
+      for (let waited = 0; !log.includes(`${mark} `); waited += 5) {
+        if (waited > 20_000) throw new Error(`docker-registry does not log ${mark}: ${log.slice(-2_000)}`);
+        await sleep(5);
+      }
+      return accesses(log).filter(({ path }) => !path.includes('?mark='));
+    },
     kill: () => end('SIGKILL'),
     restart: start,
     stop: async () => {

@@ -50,8 +50,9 @@ describe.runIf(hasRegistry)('a real registry', () => {
   });
   afterAll(() => registry.stop());
 
-  const since = (from: number) => registry.requests().slice(from);
-  const uploads = (from: number) => since(from).filter(({ method }) => method === 'PUT' || method === 'POST');
+  const since = async (from: number) => (await registry.requests()).slice(from);
+  const uploads = async (from: number) =>
+    (await since(from)).filter(({ method }) => method === 'PUT' || method === 'POST');
 
   test('a push can be pulled by tag and digest, and its manifest is what the OCI schema asks for', async () => {
     const built = await image();
@@ -71,9 +72,9 @@ describe.runIf(hasRegistry)('a real registry', () => {
   test('the second push sends nothing, not even by another run', async () => {
     const built = await image();
     await push(built, `${registry.host}/twice:1`);
-    const from = registry.requests().length;
+    const from = (await registry.requests()).length;
     expect(await push(built, `${registry.host}/twice:1`)).toMatchObject({ pushedBytes: 0, skippedBlobs: 3 });
-    expect(since(from).map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect((await since(from)).map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /v2/',
       'HEAD /v2/twice/manifests/1',
     ]);
@@ -120,7 +121,9 @@ describe.runIf(hasRegistry)('a real registry', () => {
         images.map((built, index) => run.push(built, parseReference(`${empty.host}/many/f${index}:1`))),
       );
       const base = encodeURIComponent(images[0]!.layers[0]!.digest);
-      const named = empty.requests().filter(({ method, path }) => method !== 'HEAD' && path.includes(base));
+      const named = (await empty.requests()).filter(
+        ({ method, path }) => method !== 'HEAD' && path.includes(base),
+      );
       expect(named.map(({ method, status }) => `${method} ${status}`).sort()).toEqual([
         ...Array<string>(7).fill('POST 201'),
         'PUT 201',
@@ -141,10 +144,12 @@ describe.runIf(hasRegistry)('a real registry', () => {
   test('the same image pushed several times at once to one repository is sent once', async () => {
     const run = new Registry();
     const built = await image();
-    const from = registry.requests().length;
+    const from = (await registry.requests()).length;
     const reference = parseReference(`${registry.host}/same:1`);
     await Promise.all(Array.from({ length: 5 }, () => run.push(built, reference)));
-    const blobs = uploads(from).filter(({ method, path }) => method === 'PUT' && path.includes('digest='));
+    const blobs = (await uploads(from)).filter(
+      ({ method, path }) => method === 'PUT' && path.includes('digest='),
+    );
     expect(blobs).toHaveLength(3);
     await expectThere(registry, 'same', '1', built);
   });
