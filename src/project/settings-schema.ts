@@ -1,17 +1,19 @@
 // What fnmesh.yaml may hold. Imported lazily, like the schemas of Fn's own files.
 import * as z from 'zod/mini';
-import { readAddress, readRegistry, type Written } from '../target/address.js';
+import { readAddress, readRegistry } from '../target/address.js';
+import type { GatewayWord } from '../target/cluster.js';
 import { DEFAULT_PROBE } from '../target/settings.js';
 import { LOCAL, type Probe } from '../target/target.js';
+import { AUTOSCALE_KEYS, clusterKeys, mustBe, readGateway, written } from './cluster-schema.js';
 import { didYouMean } from './problems.js';
 import type { KeyPath } from './yaml.js';
 
 /** A checked fnmesh.yaml, addresses in their usable form; what is absent was not said. */
 export type SettingsFile = z.infer<typeof schema>;
+/** A target of it. */
+export type TargetFile = z.infer<typeof target>;
 /** What may stand both at the file's top and in a target. */
 export type SharedFile = Pick<SettingsFile, 'registry' | 'env' | 'probe' | 'platform' | 'gateway'>;
-
-type Issue = { input?: unknown };
 
 // RFC 9110, section 5.6.2 (token) and 5.5 (field values without control characters).
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -19,26 +21,7 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const FRAMING = /^(host|content-length|transfer-encoding|connection|upgrade|expect)$/i;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
-const kind = (input: unknown): string =>
-  input === null ? 'nothing' : Array.isArray(input) ? 'a list' : typeof input === 'object' ? 'a map' : 'this';
-// A value is not repeated: a token in clear may stand where it does not belong.
-const mustBe = (what: string) => ({
-  error: ({ input }: Issue) => (input === undefined ? 'is missing' : `must be ${what}, not ${kind(input)}`),
-});
 const text = z.string(mustBe('text'));
-
-/** Text that `read` turns into its usable form. */
-function written(read: (text: string) => Written) {
-  return z.pipe(
-    text,
-    z.transform((value: string, context) => {
-      const answer = read(value);
-      if ('value' in answer) return answer.value;
-      context.issues.push({ code: 'custom', message: answer.problem, input: undefined });
-      return z.NEVER;
-    }),
-  );
-}
 
 const address = written(readAddress);
 const path = text.check(
@@ -110,25 +93,43 @@ const targetName = text.check(
   ),
 );
 
-const target = z.strictObject(
-  {
-    fn: z.optional(
-      z.strictObject(
-        { api: z.optional(address), invoke: z.optional(address), token: z.optional(token) },
-        mustBe('a map of api, invoke and token'),
-      ),
+const targetKeys = {
+  fn: z.optional(
+    z.strictObject(
+      { api: z.optional(address), invoke: z.optional(address), token: z.optional(token) },
+      mustBe('a map of api, invoke and token'),
     ),
-    router: z.optional(
-      z.literal('embedded', {
-        error: ({ input }) =>
-          input === 'kubernetes'
-            ? 'kubernetes is not in this version of fnmesh yet: the only router is embedded'
-            : 'must be embedded, the only router so far',
-      }),
-    ),
-    ...shared,
-  },
-  mustBe('a map of keys and values'),
+  ),
+  router: z._default(
+    z.enum(['embedded', 'kubernetes'], { error: () => 'must be embedded or kubernetes' }),
+    'embedded',
+  ),
+  ...shared,
+  // What it names depends on the router.
+  gateway: z.optional(text),
+  ...clusterKeys,
+};
+
+const target = z.pipe(
+  z.strictObject(targetKeys, mustBe('a map of keys and values')),
+  z.transform(({ gateway, ...given }, context) => {
+    const refuse = (key: string, message: string): typeof z.NEVER => {
+      context.issues.push({ code: 'custom', message, input: undefined, path: [key] });
+      return z.NEVER;
+    };
+    if (given.router === 'kubernetes') {
+      const gatewayWord = gateway === undefined ? undefined : readGateway(gateway);
+      if (gatewayWord === null)
+        return refuse('gateway', 'is no gateway such as istio-ingress/public#https: NAMESPACE/NAME#LISTENER');
+      return { ...given, gateway: undefined, gatewayWord };
+    }
+    const [alien] = Object.keys(clusterKeys).filter((key) => given[key as keyof typeof given] !== undefined);
+    if (alien !== undefined) return refuse(alien, 'is only for a target with router: kubernetes');
+    const read = gateway === undefined ? { value: undefined } : readAddress(gateway);
+    if ('problem' in read) return refuse('gateway', read.problem);
+    const gatewayWord: GatewayWord | undefined = undefined;
+    return { ...given, gateway: read.value, gatewayWord };
+  }),
 );
 
 const schema = z.strictObject(
@@ -175,7 +176,8 @@ function prepared(value: unknown, path: KeyPath = []): unknown {
   const entries = Object.entries(value).map(([key, entry]: [string, unknown]): [string, unknown] => {
     const here = [...path, key];
     if (entry === null && path.length === 1 && path[0] === 'targets') return [key, {}];
-    if (typeof entry === 'string' && key === 'env' && isTop(path)) return [key, [entry]];
+    const isList = (key === 'env' && isTop(path)) || (key === 'adminUrl' && path.length === 2);
+    if (typeof entry === 'string' && isList) return [key, [entry]];
     return [key, prepared(entry, here)];
   });
   return Object.fromEntries(entries.filter(([, entry]) => entry !== null));
@@ -213,5 +215,6 @@ function keysAt(path: KeyPath): string[] {
   if (path.length === 0) return Object.keys(schema.def.shape);
   if (path.at(-1) === 'probe') return PROBE_KEYS;
   if (path.at(-1) === 'fn' && path.length === 3) return FN_KEYS;
-  return Object.keys(target.def.shape);
+  if (path.at(-1) === 'autoscale') return AUTOSCALE_KEYS;
+  return Object.keys(targetKeys);
 }

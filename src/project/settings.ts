@@ -5,7 +5,8 @@ import { FnmeshError } from '../errors.js';
 import type { Settings, SharedSettings, TargetSettings } from '../target/settings.js';
 import type { Setting } from '../target/target.js';
 import { type Problem, problemsError } from './problems.js';
-import type { SettingsFile, SharedFile } from './settings-schema.js';
+import type { ClusterSettings } from '../target/cluster.js';
+import type { SettingsFile, SharedFile, TargetFile } from './settings-schema.js';
 import { parseFile } from './text-file.js';
 import type { KeyPath } from './yaml.js';
 
@@ -74,7 +75,7 @@ function settingsOf(content: SettingsFile, file: string, root: string, said: Sai
       invoke: said(invoke, ...at, 'fn', 'invoke'),
       token: said(token, ...at, 'fn', 'token'),
     };
-    return [name, { ...sharedOf(target, root, at, said), fn }];
+    return [name, { ...sharedOf(target, root, at, said), fn, cluster: clusterOf(target, root, at, said) }];
   });
   return {
     ...sharedOf(content, root, [], said),
@@ -82,6 +83,35 @@ function settingsOf(content: SettingsFile, file: string, root: string, said: Sai
     target: said(content.target, 'target'),
     keep: said(content.keep, 'keep'),
     targets: Object.fromEntries(targets),
+  };
+}
+
+const MEBIBYTE = 1 << 20;
+
+function clusterOf(target: TargetFile, root: string, at: KeyPath, said: Said): ClusterSettings | null {
+  if (target.router !== 'kubernetes') return null;
+  const { kubeconfig, gatewayWord } = target;
+  return {
+    kubeconfig: said(kubeconfig === undefined ? undefined : resolve(root, kubeconfig), ...at, 'kubeconfig'),
+    context: said(target.context, ...at, 'context'),
+    namespace: said(target.namespace, ...at, 'namespace'),
+    host: said(target.host, ...at, 'host'),
+    api: said(target.api, ...at, 'api'),
+    gateway: said(gatewayWord, ...at, 'gateway'),
+    makeGateway: target.makeGateway ?? false,
+    address: said(target.address, ...at, 'address'),
+    proxy: target.proxy ?? 'dedicated',
+    mesh: said(target.mesh, ...at, 'mesh'),
+    pin: target.pin ?? 'secret',
+    clusterDomain: target.clusterDomain ?? 'cluster.local',
+    dns: said(target.dns, ...at, 'dns'),
+    image: said(target.image, ...at, 'image'),
+    replicas: target.replicas ?? 2,
+    autoscale: target.autoscale ?? null,
+    networkPolicy: target.networkPolicy ?? false,
+    bodyBytes: target.bodyLimit ?? 64 * MEBIBYTE,
+    drainMs: target.drain ?? 30_000,
+    adminUrls: target.adminUrl?.map((url, index) => said(url, ...at, 'adminUrl', index)!) ?? null,
   };
 }
 

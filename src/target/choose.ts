@@ -9,6 +9,7 @@ import { DEFAULT_PROBE, type FnContext, type Settings, type TargetSettings } fro
 import {
   type ChosenFn,
   type ChosenImages,
+  type ChosenRouter,
   type ChosenTarget,
   LOCAL,
   type Setting,
@@ -76,8 +77,8 @@ export function chooseTarget({ flags, env, settings, context }: Said): ChosenTar
   return {
     ...images,
     fn,
-    router: { kind: 'embedded' },
-    gateway: fn.kind === 'embedded' ? null : own.gateway,
+    router: routerOf(name, own, flags),
+    gateway: fn.kind === 'embedded' || own.cluster !== null ? null : own.gateway,
     probe: own.probe?.value ?? DEFAULT_PROBE,
     keep: settings?.keep ?? null,
     warnings:
@@ -89,6 +90,29 @@ export function chooseTarget({ flags, env, settings, context }: Said): ChosenTar
             ...keptBack(own, fn),
           ],
   };
+}
+
+/** The namespace may stand in flags too, as every Kubernetes tool takes it. */
+function routerOf(name: Setting<string>, { cluster }: TargetSettings, flags: TargetFlags): ChosenRouter {
+  const given = (['kubeconfig', 'context', 'namespace'] as const).filter((key) => flags[key] !== undefined);
+  if (cluster === null) {
+    if (given.length === 0) return { kind: 'embedded' };
+    throw new FnmeshError(
+      'usage',
+      `--${given[0]} is for a cluster, and target ${name.value} (${name.from}) has the embedded gateway`,
+      { try: `--target NAME of a target with router: kubernetes in fnmesh.yaml` },
+    );
+  }
+  const flag = (key: (typeof given)[number]): Setting<string> | null =>
+    flags[key] === undefined ? cluster[key] : { value: flags[key], from: `--${key}` };
+  const namespace = flag('namespace');
+  if (namespace !== null && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace.value)) {
+    throw new FnmeshError('usage', `${namespace.from} ${JSON.stringify(namespace.value)} is no namespace`, {
+      try: `${namespace.from} hello: a-z, 0-9 and "-", 63 at most`,
+    });
+  }
+  const own = { kubeconfig: flag('kubeconfig'), context: flag('context'), namespace };
+  return { kind: 'kubernetes', cluster: { ...cluster, ...own } };
 }
 
 function isNamed({ from }: Setting<string>): boolean {

@@ -2,7 +2,11 @@
 import type { Setting } from './target.js';
 
 /** `NAMESPACE/NAME#LISTENER` taken apart; a namespace that was not said is the target's own. */
-export type GatewayWord = { readonly namespace: string | null; readonly name: string; readonly listener: string | null };
+export type GatewayWord = {
+  readonly namespace: string | null;
+  readonly name: string;
+  readonly listener: string | null;
+};
 
 /** A cluster, the place on it, and how the proxies there are run. */
 export type ClusterSettings = {
@@ -29,7 +33,8 @@ export type ClusterSettings = {
   readonly clusterDomain: string;
   /** IP address; null: that of the Service kube-dns in kube-system. */
   readonly dns: Setting<string> | null;
-  readonly image: string;
+  /** null: the image that this version of fnmesh was made for. */
+  readonly image: Setting<string> | null;
   readonly replicas: number;
   readonly autoscale: { readonly min: number; readonly max: number; readonly cpuPercent: number } | null;
   readonly networkPolicy: boolean;

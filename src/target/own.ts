@@ -24,6 +24,7 @@ export function ownSettings(
     probe: target?.probe ?? settings?.probe ?? null,
     platform: target?.platform ?? settings?.platform ?? null,
     gateway: target?.gateway ?? settings?.gateway ?? null,
+    cluster: target?.cluster ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 // What fnmesh.yaml and Fn's own context files say of targets, as read and not yet weighed.
+import type { ClusterSettings } from './cluster.js';
 import type { Probe, Setting } from './target.js';
 
 /** The ready call where nobody says otherwise; by its header a function can tell it from its callers'. */
@@ -24,6 +25,8 @@ export type TargetSettings = SharedSettings & {
     /** The name of the environment variable that holds the token. */
     readonly token: Setting<string> | null;
   };
+  /** Where its routes are, and how; null: in the embedded gateway. */
+  readonly cluster: ClusterSettings | null;
 };
 
 /** fnmesh.yaml; each value's `from` is `fnmesh.yaml:LINE`. */

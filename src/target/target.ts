@@ -1,4 +1,5 @@
 // Where a command acts: which Fn server, registry and router, and where each of these was said. Pure data.
+import type { ClusterSettings } from './cluster.js';
 
 /** The name of the target that needs no configuration: both embedded, unless another Fn server is named. */
 export const LOCAL = 'local';
@@ -20,6 +21,10 @@ export type TargetFlags = {
   readonly target?: string | undefined;
   readonly 'api-url'?: string | undefined;
   readonly registry?: string | undefined;
+  /** These three are for a cluster only. */
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly namespace?: string | undefined;
 };
 
 /** Which Fn server: the embedded one, or one at a URL. */
@@ -47,10 +52,14 @@ export type ChosenImages = {
   readonly env: readonly Setting<string>[];
 };
 
+/** What applies the routes: the embedded gateway, or a cluster, of which more may be found by asking it. */
+export type ChosenRouter =
+  { readonly kind: 'embedded' } | { readonly kind: 'kubernetes'; readonly cluster: ClusterSettings };
+
 /** A target with everything that was left open filled in. */
 export type ChosenTarget = ChosenImages & {
   readonly fn: ChosenFn;
-  readonly router: { readonly kind: 'embedded' };
+  readonly router: ChosenRouter;
   /** Base URL of the gateway as functions reach it, for `${route:FN}`; null: the gateway's own address. */
   readonly gateway: Setting<string> | null;
   readonly probe: Probe;

@@ -67,8 +67,9 @@ targets:
           probe: at(21, { method: 'POST', headers: { 'Fnmesh-Probe': '1', 'X-Y': '1' }, body: '5' }),
           platform: at(24, 'linux/amd64'),
           gateway: at(25, 'https://gw.example.com'),
+          cluster: null,
         },
-        open: { ...open, fn: { api: null, invoke: null, token: null } },
+        open: { ...open, fn: { api: null, invoke: null, token: null }, cluster: null },
       },
     });
   });
@@ -116,7 +117,7 @@ targets:
     [
       'an unknown key of a target',
       'targets:\n  prod:\n    fm: {}\n',
-      'fnmesh.yaml:3:5: unknown key "fm" (did you mean fn?); the keys here are fn, router, registry, env, probe, platform, gateway',
+      'fnmesh.yaml:3:5: unknown key "fm" (did you mean fn?); the keys here are fn, router, registry, env, probe, platform, gateway, kubeconfig, context, namespace, host, api, makeGateway, address, proxy, mesh, pin, clusterDomain, dns, image, replicas, autoscale, networkPolicy, bodyLimit, drain, adminUrl',
     ],
     [
       'an unknown key of fn',
@@ -166,16 +167,7 @@ targets:
       'fnmesh.yaml:2:3: targets.local is taken: local is the embedded server and gateway',
     ],
     ['a target called ../x', 'targets:\n  ../x: {}\n', /^fnmesh.yaml:2:3: targets..*is no name for a target/],
-    [
-      'kubernetes',
-      'targets:\n  prod:\n    router: kubernetes\n',
-      'fnmesh.yaml:3:13: targets.prod.router kubernetes is not in this version of fnmesh yet: the only router is embedded',
-    ],
-    [
-      'another router',
-      'targets:\n  prod:\n    router: nginx\n',
-      /router must be embedded, the only router so far/,
-    ],
+    ['another router', 'targets:\n  prod:\n    router: nginx\n', /router must be embedded or kubernetes/],
     ['a scheme', 'gateway: ftp://a\n', 'fnmesh.yaml:1:10: gateway must start with http:// or https://'],
     ['a query', 'gateway: http://a/?b\n', 'fnmesh.yaml:1:10: gateway must not hold "?" or "#"'],
     [
@@ -199,5 +191,116 @@ targets:
     'keep: hunter2\n',
   ])('never repeats a secret: %j', async (text) => {
     expect(await refusal(text)).not.toContain('hunter2');
+  });
+});
+
+describe('a target with router: kubernetes', () => {
+  const target = (lines: string) => `targets:\n  prod:\n    router: kubernetes\n${lines}`;
+  const cluster = async (lines: string) => (await read(target(lines)))?.targets['prod']?.cluster;
+
+  it('may leave everything open', async () => {
+    expect(await cluster('')).toEqual({
+      kubeconfig: null,
+      context: null,
+      namespace: null,
+      host: null,
+      api: null,
+      gateway: null,
+      makeGateway: false,
+      address: null,
+      proxy: 'dedicated',
+      mesh: null,
+      pin: 'secret',
+      clusterDomain: 'cluster.local',
+      dns: null,
+      image: null,
+      replicas: 2,
+      autoscale: null,
+      networkPolicy: false,
+      bodyBytes: 64 * 1024 * 1024,
+      drainMs: 30_000,
+      adminUrls: null,
+    });
+  });
+
+  it('says where and how', async () => {
+    const lines = `    context: my-cluster
+    namespace: hello
+    host: hello.example.com
+    api: gateway-api
+    gateway: istio-ingress/public#https
+    address: https://203.0.113.7
+    proxy: shared
+    mesh: false
+    pin: on
+    dns: 10.96.0.10
+    image: registry.example.com/nginx:1.27
+    replicas: 3
+    autoscale: { min: 2, max: 5 }
+    networkPolicy: true
+    bodyLimit: 1Gi
+    drain: 5s
+    adminUrl: 127.0.0.1:15000
+`;
+    const at = <T>(line: number, value: T) => ({ value, from: `fnmesh.yaml:${line}` });
+    expect(await cluster(lines)).toMatchObject({
+      context: at(4, 'my-cluster'),
+      namespace: at(5, 'hello'),
+      host: at(6, 'hello.example.com'),
+      api: at(7, 'gateway-api'),
+      gateway: at(8, { namespace: 'istio-ingress', name: 'public', listener: 'https' }),
+      address: at(9, 'https://203.0.113.7'),
+      proxy: 'shared',
+      mesh: at(11, false),
+      pin: 'on',
+      dns: at(13, '10.96.0.10'),
+      image: at(14, 'registry.example.com/nginx:1.27'),
+      replicas: 3,
+      autoscale: { min: 2, max: 5, cpuPercent: 70 },
+      networkPolicy: true,
+      bodyBytes: 2 ** 30,
+      drainMs: 5000,
+      adminUrls: [at(20, 'http://127.0.0.1:15000')],
+    });
+  });
+
+  it.each([
+    ['public', { namespace: null, name: 'public', listener: null }],
+    ['ns/public', { namespace: 'ns', name: 'public', listener: null }],
+    ['public#web', { namespace: null, name: 'public', listener: 'web' }],
+  ])('gateway: %s', async (word, value) => {
+    expect((await cluster(`    gateway: ${word}\n`))?.gateway?.value).toEqual(value);
+  });
+
+  it.each([
+    ['gateway: a/b/c', 'targets.prod.gateway is no gateway such as'],
+    ['gateway: http://x', 'targets.prod.gateway is no gateway such as'],
+    ['host: https://x', 'targets.prod.host is no host'],
+    ['host: "*.x"', 'targets.prod.host is no host'],
+    ['namespace: Hello', 'targets.prod.namespace is no name of a namespace'],
+    ['api: ingress', 'targets.prod.api must be istio or gateway-api'],
+    ['proxy: one', 'targets.prod.proxy must be dedicated or shared'],
+    ['mesh: maybe', 'targets.prod.mesh must be true or false'],
+    ['pin: yes', 'targets.prod.pin must be secret, on or off'],
+    ['dns: kube-dns', 'targets.prod.dns is no IP address'],
+    ['image: "a b"', 'targets.prod.image is no image'],
+    ['replicas: 0', 'targets.prod.replicas must be at least 1'],
+    ['autoscale: { min: 5, max: 2 }', 'targets.prod.autoscale has a min above its max'],
+    ['autoscale: { min: 5, max: 9, cpu: 3 }', 'unknown key "cpu"'],
+    ['bodyLimit: lots', 'targets.prod.bodyLimit must be a size'],
+    ['drain: 2h', 'targets.prod.drain must be a time'],
+    ['clusterDomain: a_b', 'targets.prod.clusterDomain is no domain'],
+    ['adminUrl: ftp://x', 'must start with http:// or https://'],
+    ['contxt: x', 'unknown key "contxt" (did you mean context?)'],
+  ])('%s: an error with its line', async (line, message) => {
+    const text = await refusal(target(`    ${line}\n`));
+    expect(text).toContain(message);
+    expect(text).toContain('fnmesh.yaml:4');
+  });
+
+  it('keys of a cluster are for a cluster', async () => {
+    expect(await refusal('targets:\n  prod:\n    host: a.b\n')).toContain(
+      'targets.prod.host is only for a target with router: kubernetes',
+    );
   });
 });

@@ -8,6 +8,7 @@ import {
   type Settings,
   type TargetSettings,
 } from '../../src/target/settings.js';
+import type { ClusterSettings } from '../../src/target/cluster.js';
 import type { ChosenTarget } from '../../src/target/target.js';
 
 const at = <T>(line: number, value: T) => ({ value, from: `fnmesh.yaml:${line}` });
@@ -18,6 +19,7 @@ const OPEN: TargetSettings = {
   probe: null,
   platform: null,
   gateway: null,
+  cluster: null,
 };
 const PROD: TargetSettings = {
   ...OPEN,
@@ -514,6 +516,75 @@ describe('in every mixture', () => {
         const chosen = choose(voices(name, letters));
         expect(JSON.parse(JSON.stringify(chosen))).toEqual(chosen);
       }),
+    );
+  });
+});
+
+describe('a cluster', () => {
+  const cluster: ClusterSettings = {
+    kubeconfig: null,
+    context: at(3, 'lab'),
+    namespace: at(4, 'hello'),
+    host: null,
+    api: null,
+    gateway: null,
+    makeGateway: false,
+    address: null,
+    proxy: 'dedicated',
+    mesh: null,
+    pin: 'secret',
+    clusterDomain: 'cluster.local',
+    dns: null,
+    image: null,
+    replicas: 2,
+    autoscale: null,
+    networkPolicy: false,
+    bodyBytes: 1 << 26,
+    drainMs: 30_000,
+    adminUrls: null,
+  };
+  const settings: Settings = {
+    ...FILE,
+    gateway: at(2, 'http://gw'),
+    targets: { ...TARGETS, k8s: { ...PROD, cluster } },
+  };
+  const choose = (flags: Said['flags'], env: Said['env'] = {}) =>
+    chooseTarget({ flags, env: { PROD_TOKEN: 'x', ...env }, settings, context: null });
+
+  it('is the router; a gateway of the file top, which is another machine’s, does not count', () => {
+    const { router, gateway, fn } = choose({ target: 'k8s' });
+    expect([router, gateway]).toEqual([{ kind: 'kubernetes', cluster }, null]);
+    expect(fn).toMatchObject({ api: { value: 'https://prod' }, invoke: { value: 'http://lb' } });
+  });
+  it('stays the router when another Fn server is named', () => {
+    const { router, fn } = choose({ target: 'k8s', 'api-url': 'http://other' });
+    expect([router.kind, fn]).toEqual([
+      'kubernetes',
+      { kind: 'server', api: { value: 'http://other', from: '--api-url' }, invoke: null, token: null },
+    ]);
+  });
+  it('takes context, namespace and kubeconfig from flags first', () => {
+    const flags = { target: 'k8s', context: 'mine', namespace: 'other', kubeconfig: '/k' };
+    expect(choose(flags).router).toEqual({
+      kind: 'kubernetes',
+      cluster: {
+        ...cluster,
+        context: { value: 'mine', from: '--context' },
+        namespace: { value: 'other', from: '--namespace' },
+        kubeconfig: { value: '/k', from: '--kubeconfig' },
+      },
+    });
+  });
+  it.each([
+    [{ target: 'k8s', namespace: 'Hello' }, '--namespace "Hello" is no namespace'],
+    [{ target: 'prod', context: 'x' }, '--context is for a cluster, and target prod (--target)'],
+    [{ namespace: 'x' }, '--namespace is for a cluster, and target local (default)'],
+  ])('%j: a usage error', (flags, message) => {
+    expect(() => choose(flags)).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        message: expect.stringContaining(message) as string,
+      }) as Error,
     );
   });
 });
