@@ -24,8 +24,10 @@ export type FrontStep =
   | { do: 'await-endpoints'; services: string[] }
   /** Until the gateway has what was written. */
   | { do: 'await-routes'; functions: FunctionName[] }
-  /** Requests that are under way end, and every node hears of endpoints that went. */
+  /** Requests that are under way end, and every gateway and node hears of endpoints that came or went. */
   | { do: 'drain'; ms: number }
+  /** These route objects of the other API leave their host and keep all else, so that none of it is lost meanwhile. */
+  | { do: 'park'; objects: { kind: string; namespace: string; name: string; uid: string }[] }
   | { do: 'remove'; objects: { kind: string; namespace: string; name: string; uid: string }[] };
 
 /** What wire does on a cluster. */
@@ -37,6 +39,8 @@ export type FrontPlan = {
   rewrite: FunctionName[];
   /** What a person should know before, such as that requests fail for a while. */
   warnings: string[];
+  /** What may be good to know, such as what was not checked for want of a permission. */
+  notes: string[];
 };
 
 /** Makes and removes what stands before the functions of an app. The embedded gateway needs nothing of it. */
