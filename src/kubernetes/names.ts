@@ -25,6 +25,8 @@ export const LABELS = {
   version: 'fnmesh/version',
   /** What selects the Pods of one proxy Deployment: its name. */
   proxy: 'fnmesh/proxy',
+  /** `true` on a route object for callers inside the mesh; the one bound to the gateway has the annotations. */
+  mesh: 'fnmesh/mesh',
 } as const;
 
 /** Annotations that fnmesh reads again. */
@@ -47,6 +49,11 @@ function fitting(name: string, max = 63): string {
 /** `hello-app` for the function named like the app, else `shop-cart`: of the route object, and of the Service over all versions. */
 export function functionObject(app: AppName, fn: FunctionName): string {
   return fitting(fn === app ? app : `${app}-${fn}`, 57);
+}
+
+/** `hello-app-mesh`, `shop-cart-mesh`: of the route object for callers inside the mesh. */
+export function meshRouteObject(app: AppName, fn: FunctionName): string {
+  return `${functionObject(app, fn)}-mesh`;
 }
 
 /** `hello-app-v1`, `shop-cart-v2`: of a version's Service, and of its own proxy. */
