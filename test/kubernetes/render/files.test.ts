@@ -157,7 +157,7 @@ spec: {}
   });
 
   test('every document parses back to its object', () => {
-    const read = parseAllDocuments(asStream(renderFiles(input))).map((one): unknown => one.toJS());
+    const read = parseAllDocuments(asStream(renderFiles(input))).map((one) => one.toJS() as unknown);
     const [secret, ...rest] = [input.workloads[3], ...input.workloads.slice(0, 3), route];
     expect(read).toHaveLength(4);
     expect(read).toEqual(expect.arrayContaining(rest));
