@@ -1,7 +1,7 @@
 // Sites, routes and histories for tests of the route objects.
 import fc from 'fast-check';
 import type { Site } from '../../src/kubernetes/site.js';
-import type { Change } from '../../src/router/router.js';
+import type { Entry } from '../../src/kubernetes/route-record.js';
 import type { Route, Rule, Split } from '../../src/routing/route.js';
 import { splits } from '../helpers/splits.js';
 
@@ -51,10 +51,10 @@ export function clusterRoute(name: string, split: Split, more: Partial<Route> = 
   };
 }
 
-/** The change that made this split of the function. */
-export function changeTo(name: string, after: Split, number = 1, before: Split | null = null): Change {
+/** The change that made this split of a function. */
+export function changeTo(after: Split, number = 1, before: Split | null = null): Entry {
   const at = '2026-01-02T03:04:05.678Z';
-  return { number, at, verb: 'shift', by: 'ann@box', functions: [{ function: name, before, after }] };
+  return { number, id: `id-${number}`, at, verb: 'shift', by: 'ann@box', before, after };
 }
 
 const cookieValue = fc.string({ unit: fc.constantFrom(...'abv2.*+?|()[]{}^$/='), maxLength: 8 });

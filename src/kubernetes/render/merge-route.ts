@@ -38,8 +38,8 @@ export function mergeRoute(live: KubeObject, desired: KubeObject): KubeObject {
     ...live,
     metadata: {
       ...live.metadata,
-      labels: { ...without(live.metadata.labels ?? {}, isOwnKey), ...labels },
-      annotations: { ...without(live.metadata.annotations ?? {}, isOwnKey), ...annotations },
+      labels: { ...live.metadata.labels, ...labels },
+      annotations: { ...live.metadata.annotations, ...annotations },
     },
     spec,
   };

@@ -1,5 +1,4 @@
 // A route object read back: the route with the weights that its rules really have, and its history.
-import type { Change } from '../../router/router.js';
 import { sameShares } from '../../routing/diff.js';
 import { WHOLE } from '../../routing/route.js';
 import type { Route, Split } from '../../routing/route.js';
@@ -9,6 +8,7 @@ import { versionsOf } from '../../routing/versions.js';
 import { LABELS, versionObject } from '../names.js';
 import { KINDS } from '../object.js';
 import type { KubeObject } from '../object.js';
+import type { Entry } from '../route-record.js';
 import { isOwnRule, rulesOf } from './merge-route.js';
 import type { AnyRule } from './merge-route.js';
 import { notesOf } from './route-notes.js';
@@ -27,7 +27,7 @@ export type ReadRoute = {
   route: Route;
   revision: number;
   /** This function's part of the last changes, oldest first. */
-  history: Change[];
+  history: Entry[];
   drift: Drift | null;
   foreignRules: string[];
 };
@@ -44,7 +44,7 @@ export function readRoute(object: KubeObject): ReadRoute | null {
   if (object.kind !== KINDS.VirtualService.kind && object.kind !== KINDS.HTTPRoute.kind) return null;
   const { route, revision, history } = notesOf(object);
   const live = liveSplit(object, route);
-  const asked = history.at(-1)?.functions.find((row) => row.function === route.function)?.after;
+  const asked = history.at(-1)?.after;
   const split = live ?? asked ?? firstSplit(Object.keys(route.destinations));
   const isAsLeft = live !== null && sameShares(asked ?? live, live);
   return {

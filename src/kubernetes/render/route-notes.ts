@@ -1,25 +1,24 @@
 // What a route object's annotations say: what its rules do not tell of the route, and its history.
 import { FnmeshError } from '../../errors.js';
-import type { Change } from '../../router/router.js';
-import type { Destination, FunctionName, Route, Rule, Split, VersionName } from '../../routing/route.js';
+import type { Destination, Route, Rule, VersionName } from '../../routing/route.js';
 import { versionsOf } from '../../routing/versions.js';
 import { ANNOTATIONS } from '../names.js';
 import { objectName } from '../object.js';
 import type { KubeObject } from '../object.js';
+import { entriesOf, KEPT_ENTRIES } from '../route-record.js';
+import type { Entry } from '../route-record.js';
 
 /** A route with the number of its last change and its part of the last changes, oldest first. */
-export type RouteRecord = { route: Route; revision: number; history: readonly Change[] };
+export type RouteRecord = { route: Route; revision: number; history: readonly Entry[] };
 
 /** A route without its weights, which are in the rules. */
-export type RouteNotes = { route: Omit<Route, 'split'>; revision: number; history: Change[] };
+export type RouteNotes = { route: Omit<Route, 'split'>; revision: number; history: Entry[] };
 
-/** How many changes are kept. */
-const MOST_CHANGES = 20;
 /**
- * How many bytes the annotations may have. Kubernetes takes 256 KiB for all annotations of an object
- * (apimachinery, validation.TotalAnnotationSizeLimitB); a part is left for those of others.
+ * How many bytes these annotations may have. Kubernetes takes 256 KiB for all annotations of an object
+ * (apimachinery, validation.TotalAnnotationSizeLimitB); a part is left for others.
  */
-const MOST_BYTES = 192 * 1024;
+const MOST_BYTES = 128 * 1024;
 
 /**
  * The annotations for a route object, the same for the same record byte for byte. The oldest changes are left out
@@ -28,31 +27,20 @@ const MOST_BYTES = 192 * 1024;
  */
 export function annotationsOf({ route, revision, history }: RouteRecord): Record<string, string> {
   const notes = JSON.stringify(plainRoute(route));
-  const room = MOST_BYTES - bytes(notes);
-  const changes: string[] = [];
-  let used = 0;
-  for (const change of history.slice(-MOST_CHANGES).reverse()) {
-    const text = JSON.stringify(plainChange(change, route.function));
-    used += bytes(text) + 1;
-    if (used > room && changes.length > 0) break;
-    changes.unshift(text);
-  }
-  if (used > room && changes.length <= 1) {
+  const last = history.slice(-KEPT_ENTRIES).map((entry) => JSON.stringify(entry));
+  const size = () => bytes(notes) + last.reduce((sum, text) => sum + bytes(text) + 1, 2);
+  while (last.length > 1 && size() > MOST_BYTES) last.shift();
+  if (size() > MOST_BYTES) {
     const { app, function: fn, destinations } = route;
-    const versions = Object.keys(destinations).length;
-    const size = Math.ceil((bytes(notes) + used) / 1024);
-    throw new FnmeshError(
-      'config',
-      `${app}/${fn}: ${versions} versions and the last change need ${size} KiB of notes, and an object takes ${MOST_BYTES / 1024}`,
-      {
-        try: 'remove old versions, or use a shorter --message',
-      },
-    );
+    const problem = `${Object.keys(destinations).length} versions need ${Math.ceil(size() / 1024)} KiB of notes`;
+    throw new FnmeshError('config', `${app}/${fn}: ${problem}, and its object takes ${MOST_BYTES / 1024}`, {
+      try: 'remove versions that nobody calls any more',
+    });
   }
   return {
     [ANNOTATIONS.route]: notes,
     [ANNOTATIONS.revision]: String(revision),
-    [ANNOTATIONS.history]: `[${changes.join(',')}]`,
+    [ANNOTATIONS.history]: `[${last.join(',')}]`,
   };
 }
 
@@ -74,15 +62,15 @@ export function notesOf(object: KubeObject): RouteNotes {
   const route = parse(ANNOTATIONS.route);
   if (!isRoute(route)) throw unreadable(object, `annotation ${ANNOTATIONS.route} describes no route`);
   const revision = parse(ANNOTATIONS.revision);
-  if (!isNumber(revision)) throw unreadable(object, `annotation ${ANNOTATIONS.revision} is no number`);
-  const history = parse(ANNOTATIONS.history);
-  if (!isList(history, isChange))
-    throw unreadable(object, `annotation ${ANNOTATIONS.history} is no list of changes`);
-  return { route, revision, history };
+  if (!Number.isSafeInteger(revision))
+    throw unreadable(object, `annotation ${ANNOTATIONS.revision} is no number`);
+  if (!Array.isArray(parse(ANNOTATIONS.history)))
+    throw unreadable(object, `annotation ${ANNOTATIONS.history} is no list`);
+  return { route, revision: revision as number, history: entriesOf(object) };
 }
 
 /** The error for a route object that does not say what it should, with the way out. */
-export function unreadable(object: KubeObject, problem: string): FnmeshError {
+function unreadable(object: KubeObject, problem: string): FnmeshError {
   return new FnmeshError('config', `${objectName(object)}: ${problem}; somebody else has changed it`, {
     try: 'fnmesh wire, which writes it anew',
   });
@@ -111,27 +99,6 @@ function plainRoute({ app, function: fn, host, path, rules, destinations }: Rout
   };
 }
 
-/** Only what the change did to this function: the others' objects have the rest. */
-function plainChange(change: Change, name: FunctionName): Change {
-  const { number, at, verb, by, message, undoes, to, functions } = change;
-  return {
-    number,
-    at,
-    verb,
-    by,
-    ...(message !== undefined && { message }),
-    ...(undoes !== undefined && { undoes }),
-    ...(to !== undefined && { to }),
-    functions: functions
-      .filter((row) => row.function === name)
-      .map(({ before, after }) => ({ function: name, before: sorted(before), after: sorted(after) })),
-  };
-}
-
-function sorted(split: Split | null): Split | null {
-  return split === null ? null : byVersion(split, (points) => points);
-}
-
 function byVersion<In, Out>(
   record: Readonly<Record<VersionName, In>>,
   map: (value: In) => Out,
@@ -143,7 +110,6 @@ type Fields = Record<string, unknown>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
-const isNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 const isOptional = (value: unknown, is: (value: unknown) => boolean) => value === undefined || is(value);
 
 function isList<Item>(value: unknown, isItem: (item: unknown) => item is Item): value is Item[] {
@@ -169,23 +135,4 @@ function isRule(value: unknown): value is Rule {
 
 function isDestination(value: unknown): value is Destination {
   return isFields(value) && isText(value.fn) && isText(value.source) && isOptional(value.endpoint, isText);
-}
-
-function isChange(value: unknown): value is Change {
-  return (
-    isFields(value) &&
-    isNumber(value.number) &&
-    [value.at, value.verb, value.by].every(isText) &&
-    isOptional(value.message, isText) &&
-    isOptional(value.undoes, isNumber) &&
-    isOptional(value.to, isNumber) &&
-    Array.isArray(value.functions) &&
-    value.functions.every(
-      (row) => isFields(row) && isText(row.function) && [row.before, row.after].every(isSplitOrNull),
-    )
-  );
-}
-
-function isSplitOrNull(value: unknown): boolean {
-  return value === null || (isFields(value) && Object.values(value).every(isNumber));
 }

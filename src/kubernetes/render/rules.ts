@@ -6,6 +6,7 @@ import { versionsOf } from '../../routing/versions.js';
 import { ROUTE_HEADER, VERSION_HEADER, versionObject } from '../names.js';
 import type { Site } from '../site.js';
 import { cookiePattern, isCookie } from './cookie-pattern.js';
+import { upstreamOf } from './upstream.js';
 
 /** How the name of every rule starts that fnmesh makes. */
 export const OWN_RULE = 'fnmesh-';
@@ -43,7 +44,7 @@ export function rulesOf(site: Site, route: Route): PathRule[] {
     version,
     service: versionObject(route.app, route.function, version),
     weight,
-    set: site.proxy === 'shared' ? { [ROUTE_HEADER]: routeHeader(route, version) } : {},
+    set: site.proxy === 'shared' ? { [ROUTE_HEADER]: routeHeader(site, route, version) } : {},
   });
   const weights = weightsOf(route.split);
   return [
@@ -118,30 +119,12 @@ function refused(route: Route, version: VersionName, problem: string): FnmeshErr
   );
 }
 
-/** A path that a shared proxy takes: no empty, no dot segments, nothing escaped, no query. */
-const PROXIED_PATH = /^\/t(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+){2,}$/;
-
 /**
  * The value of `Fnmesh-Route` that tells a shared proxy which version answers, and where: `cart/v2 t/shop/cart/v2`.
- * @throws FnmeshError `config` when the version's trigger is unknown, or no path of this app that a proxy takes.
+ * @throws FnmeshError `config` when the version's trigger is unknown, or no path that a proxy takes; see upstreamOf.
  */
-export function routeHeader(route: Route, version: VersionName): string {
-  const { app, function: fn } = route;
-  const endpoint = route.destinations[version]?.endpoint;
-  if (endpoint === undefined) {
-    throw new FnmeshError('config', `${app}/${fn}/${version} is on no Fn server that the cluster reaches`, {
-      try: 'name one under fn: of the target in fnmesh.yaml, then fnmesh deploy',
-    });
-  }
-  const path = /^https?:\/\/[^/?#]+(\/.*)$/.exec(endpoint)?.[1] ?? '';
-  if (!PROXIED_PATH.test(path) || !path.startsWith(`/t/${app}/`)) {
-    throw new FnmeshError(
-      'config',
-      `${app}/${fn}/${version}: a shared proxy cannot lead to ${JSON.stringify(endpoint)}`,
-      {
-        try: `use a trigger source of letters, digits, ".", "_", "~", "-" and single slashes, or proxy: dedicated`,
-      },
-    );
-  }
+export function routeHeader(site: Site, route: Route, version: VersionName): string {
+  const { app, function: fn, destinations } = route;
+  const { route: path } = upstreamOf(destinations[version]?.endpoint, `${app}/${fn}/${version}`, site);
   return `${fn}/${version} ${path.slice(1)}`;
 }
