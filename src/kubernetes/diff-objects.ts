@@ -22,7 +22,7 @@ export function diffObjects(desired: readonly KubeObject[], live: readonly KubeO
   const there = new Map(live.map((object) => [idOf(object), object]));
   const wanted = new Set(desired.map(idOf));
   const orphans = live.filter((object) => !wanted.has(idOf(object)));
-  return inOrder([...desired, ...orphans]).flatMap((object) => {
+  return inOrder([...desired, ...orphans]).flatMap((object): ObjectDifference[] => {
     const { kind, metadata } = object;
     const named = { kind, namespace: metadata.namespace ?? null, name: metadata.name };
     if (!wanted.has(idOf(object))) return [{ state: 'orphan', ...named, fields: [] }];
