@@ -37,11 +37,11 @@ export function gatewayVirtualService(site: Site, route: Route): VirtualServiceS
  * @throws FnmeshError `config`, see rulesOf.
  */
 export function meshVirtualService(site: Site, route: Route): VirtualServiceSpec {
-  return { hosts: [hostOf(site, functionObject(route.app, route.function))], http: httpOf(site, route) };
+  return { hosts: [serviceHost(site, functionObject(route.app, route.function))], http: httpOf(site, route) };
 }
 
 /** A Service's whole name: a short one is completed with the namespace of the rule, which is easily overlooked. */
-export function hostOf(
+export function serviceHost(
   { namespace, clusterDomain }: Pick<Site, 'namespace' | 'clusterDomain'>,
   service: string,
 ): string {
@@ -72,7 +72,7 @@ function matchOf(header: HeaderMatch): Record<string, { exact: string } | { rege
 
 function destinationOf(site: Site, { service, weight, set }: WeightedVersion): IstioRule['route'][number] {
   return {
-    destination: { host: hostOf(site, service), port: { number: SERVICE_PORT } },
+    destination: { host: serviceHost(site, service), port: { number: SERVICE_PORT } },
     weight,
     ...(Object.keys(set).length > 0 && { headers: { request: { set: { ...set } } } }),
   };
