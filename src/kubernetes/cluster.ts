@@ -24,7 +24,13 @@ export type ServiceCall = {
 };
 
 /** What a Service answered; header names in lower case. A Service without ready endpoints is answered 503 by the API server. */
-export type ServiceAnswer = { status: number; headers: Readonly<Record<string, string>>; body: string };
+export type ServiceAnswer = {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  /** Where the API server answers itself, as for a Service without ready endpoints: why, in its words. */
+  unreached?: string;
+};
 
 /** One thing that someone may or may not do. `namespace` null: in all namespaces. */
 export type Permission = {
@@ -33,6 +39,8 @@ export type Permission = {
   /** Such as `proxy` of services, `log` and `portforward` of pods. */
   subresource?: string;
   namespace: string | null;
+  /** Only the object of this name. */
+  name?: string;
 };
 
 /** Which lines of a container's log. */
