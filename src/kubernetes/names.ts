@@ -4,8 +4,11 @@ import type { AppName, FunctionName, VersionName } from '../routing/route.js';
 
 /** The field manager of every write. */
 export const FIELD_MANAGER = 'fnmesh';
-/** The request header that tells a shared proxy where to go; a route sets it for each destination. */
-export const ROUTE_HEADER = 'Fnmesh-Route';
+/**
+ * The request header that tells a shared proxy where to go; a route sets it for each destination. Without a dash: nginx
+ * reads `a-b` and `a_b` into one variable, the first that came, so that a caller's `a_b` would count before the route's.
+ */
+export const ROUTE_HEADER = 'Fnmeshroute';
 /** The request header that pins a version; a proxy gives it in answers as well. */
 export const VERSION_HEADER = 'Fnmesh-Version';
 /** The name of the port that every Service and container of fnmesh has. */

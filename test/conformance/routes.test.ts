@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { versionObject } from '../../src/kubernetes/names.js';
+import { ROUTE_HEADER, versionObject } from '../../src/kubernetes/names.js';
 import { renderRoutes } from '../../src/kubernetes/render/routes.js';
 import type { Site } from '../../src/kubernetes/site.js';
 import type { Route } from '../../src/routing/route.js';
@@ -120,7 +120,7 @@ function interpreted(
   );
   const interpret = site.api === 'istio' ? interpretVirtualServices : interpretHttpRoutes;
   // Whatever a client sends under this name must not reach the proxy.
-  const sent = { 'Fnmesh-Route': 'cart/v9 t/other/cart', ...headers };
+  const sent = { [ROUTE_HEADER]: 'cart/v9 t/other/cart', ...headers };
   const outcomes = interpret(objects, { host: HOST, target, headers: sent }, new Set(names.keys()));
   return Object.fromEntries(
     outcomes.map(({ share, service, status, request }) => {
@@ -128,7 +128,9 @@ function interpreted(
       const { route, version } = names.get(service)!;
       const who = `${route.function}/${version}`;
       const path = `t/shop${route.destinations[version]!.source}`;
-      expect(request).toEqual(site.proxy === 'shared' ? { 'fnmesh-route': `${who} ${path}` } : {});
+      expect(request).toEqual(
+        site.proxy === 'shared' ? { [ROUTE_HEADER.toLowerCase()]: `${who} ${path}` } : {},
+      );
       return [who, share];
     }),
   );

@@ -120,7 +120,7 @@ function refused(route: Route, version: VersionName, problem: string): FnmeshErr
 }
 
 /**
- * The value of `Fnmesh-Route` that tells a shared proxy which version answers, and where: `cart/v2 t/shop/cart/v2`.
+ * The value of ROUTE_HEADER that tells a shared proxy which version answers, and where: `cart/v2 t/shop/cart/v2`.
  * @throws FnmeshError `config` when the version's trigger is unknown, or no path that a proxy takes; see upstreamOf.
  */
 export function routeHeader(site: Site, route: Route, version: VersionName): string {
