@@ -72,7 +72,7 @@ export async function startNginx(text: string, place: NginxPlace = {}): Promise<
   });
   closeSync(out);
   let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (part: string) => (errors += part));
+  child.stderr!.setEncoding('utf8').on('data', (part: string) => (errors += part));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const lives = (): boolean => child.exitCode === null && child.signalCode === null;
   for (let waited = 0; !(await listens(port)); waited += 10) {

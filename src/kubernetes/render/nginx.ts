@@ -145,10 +145,7 @@ ${only === null ? sharedChecks(app) : dedicatedChecks(only)}
 `;
 }
 
-/**
- * What a shared proxy reads from the one header. Its name has no dash: nginx takes \`a_b\` for \`a-b\` in variables, and
- * a header of that name from a caller would count before the one that the route sets.
- */
+/** What a shared proxy reads from the one header. */
 function sharedMaps(app: string): string {
   return `
   # FUNCTION/VERSION t/APP/SOURCE, set by the route.
