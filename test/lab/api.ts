@@ -30,19 +30,22 @@ export class Api {
 
   /** Any request; an object is sent as JSON. Rejects only when there is no answer. */
   ask(method: string, path: string, body?: object, type = 'application/json'): Promise<ApiAnswer> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    // Node gives a DELETE with a body no length by itself.
+    const headers =
+      text === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(text) };
     return new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': type };
       const sent = request(
         { host: '127.0.0.1', port: 6443, method, path, headers, agent: this.#agent },
         (answer) => {
-          let text = '';
-          answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+          let answered = '';
+          answer.setEncoding('utf8').on('data', (part: string) => (answered += part));
           answer.on('error', reject);
-          answer.on('end', () => resolve({ status: answer.statusCode!, body: parsed(text) }));
+          answer.on('end', () => resolve({ status: answer.statusCode!, body: parsed(answered) }));
         },
       );
       sent.on('error', reject);
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
+      sent.end(text);
     });
   }
 

@@ -1,7 +1,7 @@
 // One container of a Pod as a real process: in the Pod's network namespace, with mounts, a process tree and a root
 // of its own, as the Pod's user and without capabilities. Its image is Debian's nginx.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ContainerSpec, PodSpec } from './pod-types.js';
@@ -40,7 +40,8 @@ export function startContainer(setup: ContainerSetup): Container {
   const script = join(dir, 'start.sh');
   writeFileSync(script, startScript(setup));
   // nginx opens /dev/stdout anew, as its own user.
-  const output = openSync(log, 'a', 0o666);
+  const output = openSync(log, 'a');
+  chmodSync(log, 0o666);
   const inside = [
     'unshare',
     '--mount',

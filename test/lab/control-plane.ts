@@ -61,7 +61,7 @@ export async function apiReady(api: Api, daemons: readonly Daemon[]): Promise<vo
 export function startControllers(programs: string, dir: string): Daemon {
   const controllers = [
     ...['namespace', 'serviceaccount', 'serviceaccount-token', 'deployment', 'replicaset', 'statefulset'],
-    ...['endpointslice', 'endpoints', 'disruption'],
+    ...['endpointslice', 'endpoints', 'disruption', 'clusterrole-aggregation'],
   ].map((name) => `${name}-controller`);
   return startDaemon(
     'kube-controller-manager',

@@ -95,8 +95,11 @@ async function apply(namespace: string, ...items: KubeObject[]): Promise<void> {
 }
 
 async function rolledOut(namespace: string): Promise<void> {
-  const ran = await lab.kubectl(['rollout', 'status', 'deployment/hello', '-n', namespace, '--timeout=60s']);
-  expect(ran).toMatchObject({ code: 0 });
+  const ran = await lab.kubectl(['rollout', 'status', 'deployment/hello', '-n', namespace, '--timeout=20s']);
+  if (ran.code === 0) return;
+  const [pod] = await pods(namespace);
+  const log = pod && (await lab.log(namespace, pod.metadata.name));
+  expect.fail(`${ran.stderr}\n${JSON.stringify(pod?.status, null, 1)}\n${log}`);
 }
 
 /** The Service's answer, by the API server's proxy. */
@@ -109,7 +112,10 @@ async function pods(namespace: string): Promise<KubeObject[]> {
 }
 
 async function until(what: () => Promise<boolean>): Promise<void> {
-  while (!(await what())) await sleep(50);
+  for (let waited = 0; !(await what()); waited += 50) {
+    if (waited > 20_000) throw new Error(`still not so: ${String(what)}`);
+    await sleep(50);
+  }
 }
 
 test('all CRDs are served, in the versions that fnmesh writes', async () => {
