@@ -43,9 +43,17 @@ export function onlyKnown(what: object, known: readonly string[]): void {
   if (unknown.length > 0) throw new Error(`the interpreter does not know ${unknown.join(', ')}`);
 }
 
-/** Whether a count of `trials` is one that this probability gives in all but one of a million runs. */
+/** Whether as many as `count`, or as few, of `trials` come about with this probability more than once in ten million. */
 export function isPlausible(count: number, trials: number, probability: number): boolean {
   if (probability <= 0 || probability >= 1) return count === trials * probability;
-  const deviation = Math.sqrt(trials * probability * (1 - probability));
-  return Math.abs(count - trials * probability) <= 4.9 * deviation + 0.5;
+  const odds = Math.log(probability / (1 - probability));
+  let log = trials * Math.log(1 - probability);
+  let fewer = 0;
+  let more = 0;
+  for (let successes = 0; successes <= trials; successes++) {
+    if (successes <= count) fewer += Math.exp(log);
+    if (successes >= count) more += Math.exp(log);
+    log += odds + Math.log((trials - successes) / (successes + 1));
+  }
+  return Math.min(fewer, more) > 1e-7;
 }

@@ -39,7 +39,7 @@ export function mergeRoute(live: KubeObject, desired: KubeObject): KubeObject {
     metadata: {
       ...live.metadata,
       labels: { ...live.metadata.labels, ...labels },
-      annotations: { ...live.metadata.annotations, ...annotations },
+      ...(annotations && { annotations: { ...live.metadata.annotations, ...annotations } }),
     },
     spec,
   };
