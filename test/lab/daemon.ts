@@ -8,7 +8,7 @@ export type Daemon = {
   pid: number;
   /** Throws with the end of its output when it has ended. */
   check(): void;
-  /** SIGTERM, and SIGKILL after five seconds. */
+  /** kill -9: nothing of it is kept. */
   stop(): Promise<void>;
 };
 
@@ -36,10 +36,8 @@ export function startDaemon(name: string, command: string, args: string[], log: 
     },
     stop: async () => {
       if (over()) return;
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      child.kill('SIGKILL');
       await ended;
-      clearTimeout(late);
     },
   };
 }
