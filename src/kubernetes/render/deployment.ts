@@ -15,9 +15,10 @@ const MOUNT = '/etc/fnmesh';
 const FILE = 'nginx.conf';
 /** The user of the unprivileged nginx images. */
 const USER = 101;
-/** So many of the largest bodies have room at a time on a Pod's disk; with less than this, in bytes, that. */
+/** So many of the largest bodies have room at a time on a Pod's disk. */
 const BODIES = 32;
-const LEAST_DISK = 1024 ** 3;
+/** What it has room for at least, in MiB. */
+const LEAST_DISK = 1024;
 
 /** What a proxy's objects are called and carry. */
 export function proxyMetadata(
@@ -96,9 +97,15 @@ function podSpec({ settings }: Site, proxy: Proxy): Record<string, unknown> {
     containers: [container(settings, proxy)],
     volumes: [
       { name: 'config', configMap: { name: proxy.name } },
-      { name: 'tmp', emptyDir: { sizeLimit: `${Math.max(LEAST_DISK, BODIES * settings.bodyBytes)}` } },
+      { name: 'tmp', emptyDir: { sizeLimit: diskFor(settings.bodyBytes) } },
     ],
   };
+}
+
+/** A quantity as the API server writes it too. */
+function diskFor(bodyBytes: number): string {
+  const mebibytes = Math.max(LEAST_DISK, Math.ceil((BODIES * bodyBytes) / 1024 ** 2));
+  return mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`;
 }
 
 /** As even as can be, among the Pods of one rollout. */
