@@ -23,7 +23,8 @@ export async function startDnsServer(records: Record<string, string[]> = {}): Pr
   };
 }
 
-function answerTo(query: Buffer, records: ReadonlyMap<string, string[]>): Buffer {
+/** The answer to a query with one question; names are looked up in lower case, without the dot at their end. */
+export function answerTo(query: Buffer, records: Pick<ReadonlyMap<string, string[]>, 'get'>): Buffer {
   const labels: string[] = [];
   let end = 12;
   for (; query[end]! > 0; end += 1 + query[end]!)

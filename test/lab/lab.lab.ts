@@ -218,19 +218,19 @@ test('a broken configuration shows as a container that crashes, an unknown image
   const items = objects('one');
   items[0]!.data = { 'nginx.conf': 'nonsense;' };
   await apply(namespace, ...items);
-  const waiting = async (): Promise<(string | undefined)[]> =>
-    (await pods(namespace)).map(({ status }) => {
+  const waiting = async (reason: string): Promise<KubeObject | undefined> =>
+    (await pods(namespace)).find(({ status }) => {
       const { containerStatuses } = status as {
         containerStatuses?: { state: { waiting?: { reason: string } } }[];
       };
-      return containerStatuses?.[0]?.state.waiting?.reason;
+      return containerStatuses?.[0]?.state.waiting?.reason === reason;
     });
-  await until(async () => (await waiting()).includes('CrashLoopBackOff'));
-  const [pod] = await pods(namespace);
-  expect(await lab.log(namespace, pod!.metadata.name)).toContain('unknown directive "nonsense"');
+  await until(async () => (await waiting('CrashLoopBackOff')) !== undefined);
+  const crashed = await waiting('CrashLoopBackOff');
+  expect(await lab.log(namespace, crashed!.metadata.name)).toContain('unknown directive "nonsense"');
 
   await apply(namespace, ...objects('two', { image: 'registry.example/none:1' }));
-  await until(async () => (await waiting()).includes('ErrImagePull'));
+  await until(async () => (await waiting('ErrImagePull')) !== undefined);
 });
 
 test('a container may not write its root, and runs as the user of the image', async () => {

@@ -51,8 +51,8 @@ export type Lab = {
   /** The DNS server that Service kube-system/kube-dns names. */
   dns: {
     address: string;
-    /** From now on the name has these addresses. `ttl` in seconds (default 1). */
-    set(name: string, address: string | readonly string[], ttl?: number): void;
+    /** From now on the name has these addresses; they may be remembered for a second. */
+    set(name: string, address: string | readonly string[]): void;
     /** From now on the name does not exist. */
     remove(name: string): void;
   };
@@ -163,9 +163,9 @@ export function openLab(): Lab {
     },
     dns: {
       address: DNS_ADDRESS,
-      set: (name, addresses, ttl = 1) => {
+      set: (name, addresses) => {
         const file = join(dir, 'records', name.toLowerCase());
-        writeFileSync(`${file}~`, JSON.stringify({ addresses: [addresses].flat(), ttl }));
+        writeFileSync(`${file}~`, JSON.stringify([addresses].flat()));
         renameSync(`${file}~`, file);
       },
       remove: (name) => rmSync(join(dir, 'records', name.toLowerCase()), { force: true }),

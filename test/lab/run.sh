@@ -15,11 +15,12 @@ cannot() {
 [ "$(uname -s)" = Linux ] || cannot 'it needs Linux namespaces'
 [ "$(id -u)" = 0 ] || cannot 'it needs root, for namespaces and mounts: sudo npm run test:lab'
 export PATH=$PATH:/usr/sbin:/sbin
-for tool in go ip unshare nsenter setpriv flock openssl nginx; do
-  command -v "$tool" >/dev/null || cannot "$tool is not installed (Debian: golang-go iproute2 util-linux openssl nginx)"
+for tool in go python3 ip unshare nsenter setpriv flock openssl nginx; do
+  command -v "$tool" >/dev/null || cannot "$tool is not installed (Debian: golang-go python3-pip iproute2 util-linux openssl nginx)"
 done
 
 FNMESH_LAB_PROGRAMS=$(bash test/lab/build.sh) || { echo 'lab: its programs could not be built' >&2; exit 1; }
+bash test/lab/envoy.sh >/dev/null || { echo 'lab: Envoy could not be fetched' >&2; exit 1; }
 # Empty folders of runs that were killed; what was in them went with their mounts.
 base=${TMPDIR:-/tmp}
 for left in "$base"/fnmesh-lab.*; do
