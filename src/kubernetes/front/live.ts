@@ -1,15 +1,14 @@
-// What stands on the cluster of one app: a list for each kind, by the app's labels. The names of objects that would be
-// made are looked for a second time without labels: somebody else may have them.
+// What stands on the cluster of one app, as lists by its labels give it. The names of objects that would be made are
+// looked for a second time without labels: somebody else may have them.
 import { FnmeshError } from '../../errors.js';
 import type { Cluster } from '../cluster.js';
-import { appLabels, LABELS } from '../names.js';
+import { LABELS } from '../names.js';
 import { apiVersionOf, KINDS, type Kind, kindOf, type KubeObject, objectName } from '../object.js';
 import { refuseForeign } from '../owner.js';
 import type { Site } from '../site.js';
 
 /** The kinds that stand before functions, besides routes. What else has the app's labels is not the front's. */
 export const FRONT_KINDS: readonly Kind[] = [
-  KINDS.ServiceAccount,
   KINDS.ConfigMap,
   KINDS.NetworkPolicy,
   KINDS.Service,
@@ -27,32 +26,6 @@ export function idOf({ apiVersion, kind, metadata }: KubeObject): string {
 }
 
 /**
- * Reads what there is: one list a kind.
- * @throws FnmeshError as Cluster does.
- */
-export async function readLive(
-  cluster: Cluster,
-  { app, namespace }: Pick<Site, 'app' | 'namespace'>,
-): Promise<LiveFront> {
-  const selection = { namespace, labels: appLabels(app) };
-  const lists = (kinds: readonly Kind[]) =>
-    Promise.all(kinds.map(async (kind) => (await cluster.list(kind, selection)).map(typed(kind))));
-  const [workloads, routes] = await Promise.all([
-    lists(FRONT_KINDS),
-    lists([KINDS.VirtualService, KINDS.HTTPRoute]),
-  ]);
-  // ConfigMaps are also where a change of several routes is noted down: those of the front are of a proxy.
-  const isFronts = ({ kind, metadata }: KubeObject) =>
-    kind !== 'ConfigMap' || metadata.labels?.[LABELS.proxy] !== undefined;
-  return { workloads: workloads.flat().filter(isFronts), routes: routes.flat() };
-}
-
-/** Items of a list may leave out what the list says for all of them. */
-const typed =
-  (kind: Kind) =>
-  (object: KubeObject): KubeObject => ({ ...object, apiVersion: apiVersionOf(kind), kind: kind.kind });
-
-/**
  * Makes sure that nothing of somebody else has the names of what would be made.
  * @param made Objects that are not there by the app's labels.
  * @throws FnmeshError `conflict` naming the first that is there without them.
@@ -62,7 +35,7 @@ export async function refuseTaken(cluster: Cluster, site: Site, made: readonly K
   await Promise.all(
     kinds.map(async (kind) => {
       const wanted = new Set(made.filter((object) => kindOf(object) === kind).map(idOf));
-      const there = (await cluster.list(kind, { namespace: site.namespace })).map(typed(kind));
+      const there = typed(kind, await cluster.list(kind, { namespace: site.namespace }));
       const taken = there.find((object) => wanted.has(idOf(object)));
       if (taken === undefined) return;
       refuseForeign(taken);
@@ -74,4 +47,9 @@ export async function refuseTaken(cluster: Cluster, site: Site, made: readonly K
       );
     }),
   );
+}
+
+/** Objects with the type that items of a list leave out, since the list says it for all of them. */
+export function typed(kind: Kind, objects: readonly KubeObject[]): KubeObject[] {
+  return objects.map((object) => ({ ...object, apiVersion: apiVersionOf(kind), kind: kind.kind }));
 }

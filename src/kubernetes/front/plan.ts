@@ -43,8 +43,7 @@ export type FrontInput = {
 
 /**
  * The steps before and after the routes are written. Nothing to do: no steps.
- * @throws FnmeshError `config` when two objects would have one name, or a route cannot be rendered, or the API was
- *   switched without `allowGap`; `conflict` when another tool manages what would change.
+ * @throws FnmeshError `config` when a route cannot be rendered, or the API was switched without `allowGap`; `conflict` when another tool manages what would change.
  */
 export function planFront(input: FrontInput): FrontPlan {
   const { site, routes, there, live } = input;

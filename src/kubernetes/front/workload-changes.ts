@@ -1,10 +1,9 @@
 // Which workload objects are to be made, changed and removed. Pure.
 import { isDeepStrictEqual } from 'node:util';
-import { FnmeshError } from '../../errors.js';
 import { changedFields } from '../compare.js';
 import type { ObjectChange } from '../front.js';
 import { FIELD_MANAGER } from '../names.js';
-import { type KubeObject, objectName } from '../object.js';
+import type { KubeObject } from '../object.js';
 import { inOrder } from '../render/order.js';
 import { idOf } from './live.js';
 import { selectorOf } from './rollout.js';
@@ -24,10 +23,7 @@ export type WorkloadChanges = {
   rows: ObjectChange[];
 };
 
-/**
- * Compares what is wanted with what is there, by name.
- * @throws FnmeshError `config` when two wanted objects have one name.
- */
+/** Compares what is wanted with what is there, by name. */
 export function workloadChanges(
   desired: readonly KubeObject[],
   live: readonly KubeObject[],
@@ -44,7 +40,6 @@ export function workloadChanges(
   const wanted = new Set<string>();
   for (const plain of inOrder(desired)) {
     const id = idOf(plain);
-    if (wanted.has(id)) throw twice(plain);
     wanted.add(id);
     const before = there.get(id);
     if (before === undefined) {
@@ -92,10 +87,4 @@ function withReplicas(desired: KubeObject, live: KubeObject): KubeObject {
     return isOther && fields?.['f:spec']?.['f:replicas'] !== undefined;
   });
   return isOthers === true ? desired : { ...desired, spec: { ...spec, replicas } };
-}
-
-function twice(object: KubeObject): FnmeshError {
-  return new FnmeshError('config', `two functions or versions both need the ${objectName(object)}`, {
-    try: 'fnmesh status, and rename one of those whose names run together',
-  });
 }
