@@ -112,6 +112,14 @@ export const NEEDS: readonly Need[] = [
     api: 'gateway-api',
   },
   {
+    kind: KINDS.GatewayClass,
+    verbs: ['get'],
+    at: 'cluster',
+    for: 'whether the gateway is part of the mesh',
+    optional: true,
+    api: 'gateway-api',
+  },
+  {
     kind: KINDS.IstioGateway,
     verbs: ['get', 'list'],
     at: 'cluster',
