@@ -1,7 +1,7 @@
 // What a deploy is composed of: the request that a command line and the app's folder make, where its builds become
 // images for the target, and the share that a new version then gets.
 import type { Planned, Target } from './compose.js';
-import { chooseForImages, connectOrStart, planned, whoAmI } from './compose.js';
+import { chooseForImages, connectOrStart, frontOf, isClusterNamed, planned, whoAmI } from './compose.js';
 import { type ImageFlags, imagesFor, registryImages } from './compose-images.js';
 import { stateDir } from './control/home.js';
 import { findServer } from './control/start.js';
@@ -11,6 +11,7 @@ import { type DeployRequest, type DeployResult, type RowError, rowError } from '
 import type { RolloutOptions, RolloutResult } from './deploy/rollout.js';
 import { FnmeshError } from './errors.js';
 import type { Emit } from './events.js';
+import { routeUrl } from './routing/match.js';
 import type { BasisPoints } from './routing/route.js';
 import { formatPercent, formatWeight } from './routing/weights.js';
 import type { ChosenTarget, TargetFlags } from './target/target.js';
@@ -61,18 +62,19 @@ export async function planFor(
 ): Promise<{ plan: ForeseenDeploy; gateway: string | null }> {
   const { planRollout } = await import('./deploy/rollout.js');
   const target = await planned(flags, emit);
-  if (target.fn === null) {
+  if (target.fn === null && target.place === null) {
     const text =
       'the embedded server is not running: what it holds is not in this plan (`fnmesh start -d` first)';
     emit({ type: 'warning', text });
   }
-  if (!target.embedded) emit({ type: 'note', text: whereText(target.chosen) });
-  const gateway = target.server?.gatewayUrl ?? gatewayToBe(flags);
-  const request = await requestFor(flags, selectors, reachOf(target, gateway), emit);
+  if (!target.embedded || target.place !== null) emit({ type: 'note', text: whereText(target.chosen) });
+  const { gateway, reach } = await reachOf(target, flags, emit);
+  const request = await requestFor(flags, selectors, reach, emit);
   const images = await imagesFor(target, flags, request, emit);
   const { readiness, locate, fn, router } = target;
+  const front = await frontOf(target, request.project.app.name, { pins: 'read' });
   const options = { as: flags.as, keep: target.chosen.keep?.value ?? null };
-  const plan = await planRollout(request, { images, readiness, locate, fn, router, emit }, options);
+  const plan = await planRollout(request, { images, readiness, locate, front, fn, router, emit }, options);
   return { plan: await foreseen(plan, flags.share), gateway };
 }
 
@@ -98,23 +100,25 @@ export async function deployFor(
   flags: DeployFlags & Pick<RolloutOptions, 'prune' | 'bump'>,
   selectors: readonly string[],
   { emit, confirm }: { emit: Emit } & Pick<RolloutOptions, 'confirm'>,
-): Promise<{ result: DoneDeploy; gateway: string }> {
+): Promise<{ result: DoneDeploy; gateway: string | null }> {
   const ports = askedPorts(flags);
-  if ((await findServer(stateDir())) === null) {
+  if (!(await isClusterNamed(flags)) && (await findServer(stateDir())) === null) {
     // What is wrong in the folder is said before anything is started.
     const { env } = await chooseForImages(flags);
     await requestFor(flags, selectors, { env, gateway: LOOPBACK_GATEWAY }, () => undefined);
   }
   const target = await connectOrStart(flags, ports, emit);
-  for (const text of unmetPorts(ports, target.server)) emit({ type: 'warning', text });
-  if (!target.embedded) emit({ type: 'note', text: whereText(target.chosen) });
-  const gateway = target.server.gatewayUrl;
-  const request = await requestFor(flags, selectors, reachOf(target, gateway), emit);
+  if (target.place === null)
+    for (const text of unmetPorts(ports, target.server)) emit({ type: 'warning', text });
+  if (!target.embedded || target.place !== null) emit({ type: 'note', text: whereText(target.chosen) });
+  const { gateway, reach } = await reachOf(target, flags, emit);
+  const request = await requestFor(flags, selectors, reach, emit);
   const { rollout } = await import('./deploy/rollout.js');
   const images = await imagesFor(target, flags, request, emit);
   const { name, registry, keep } = target.chosen;
   const options = { ...flags, keep: keep?.value ?? null, drainMs: DRAIN_MS, confirm };
-  const result = await rollout(request, { ...target, images, emit }, options);
+  const front = await frontOf(target, request.project.app.name);
+  const result = await rollout(request, { ...target, front, images, emit }, options);
   const done = { ...result, target: name, registry, shift: null };
   return { result: await shared(done, flags.share, request, target, emit), gateway };
 }
@@ -170,16 +174,31 @@ export async function outputFor(
 }
 
 /** What stands in for names in config values: env files, and the gateway's URL as functions reach it. */
-type Reach = Pick<ChosenTarget, 'env'> & { gateway: string; isGatewayLocal?: boolean };
+type Reach = Pick<ChosenTarget, 'env'> & {
+  gateway: string;
+  isGatewayLocal?: boolean;
+  isGatewayOwn?: boolean;
+};
 
 const LOOPBACK_GATEWAY = `http://127.0.0.1:${DEFAULT_GATEWAY_PORT}`;
 
-function reachOf({ chosen, embedded }: Pick<Planned, 'chosen' | 'embedded'>, gateway: string | null): Reach {
-  return {
-    env: chosen.env,
-    gateway: chosen.gateway?.value ?? gateway ?? LOOPBACK_GATEWAY,
-    isGatewayLocal: !embedded && chosen.gateway === null,
-  };
+async function reachOf(
+  target: Pick<Planned, 'chosen' | 'embedded' | 'place'> & { server?: { gatewayUrl: string } | null },
+  flags: DeployFlags,
+  emit: Emit,
+): Promise<{ gateway: string | null; reach: Reach }> {
+  const { chosen, embedded, place } = target;
+  const { env } = chosen;
+  if (place === null) {
+    const gateway = target.server?.gatewayUrl ?? gatewayToBe(flags);
+    const own = chosen.gateway?.value ?? gateway ?? LOOPBACK_GATEWAY;
+    return { gateway, reach: { env, gateway: own, isGatewayLocal: !embedded && chosen.gateway === null } };
+  }
+  const { readAppName } = await import('./project/app-name.js');
+  const { name } = await readAppName(process.cwd(), emit);
+  const gateway = await place.gatewayUrl(name).catch(() => null);
+  const own = routeUrl(gateway, { host: await place.host(name), path: '' });
+  return { gateway, reach: { env, gateway: own, isGatewayOwn: true } };
 }
 
 /** The gateway's URL once the embedded server is started; null: on any free port. */

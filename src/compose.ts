@@ -1,4 +1,4 @@
-// The one place that chooses what stands behind the ports of a target: which Fn server, and the embedded gateway.
+// The one place that chooses what stands behind the ports of a target: which Fn server, and which router.
 import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { ControlClient } from './control/client.js';
 import { controlSocket, stateDir } from './control/home.js';
 import type { ServerInfo } from './control/protocol.js';
 import { askedPorts } from './control/ports.js';
-import { ensureServer, findServer, type Ports } from './control/start.js';
+import { ensureServer, findServer, type Ports as StartPorts } from './control/start.js';
 import { isOlder, ownVersion } from './control/version.js';
 import { embeddedReadiness } from './deploy/embedded-images.js';
 import type { Locate, Readiness } from './deploy/ports.js';
@@ -16,9 +16,20 @@ import { FnClient } from './fn/client.js';
 import type { FnServer } from './fn/fn-server.js';
 import { HTTP_ENDPOINT } from './fn/model.js';
 import { readyCall } from './fn/ready.js';
+import type { Front } from './kubernetes/front.js';
 import { EmbeddedRouter } from './router/embedded.js';
 import type { Router } from './router/router.js';
-import { chooseImages, chooseTarget, type Said, targetName } from './target/choose.js';
+import type { ClusterPlace, FrontOptions } from './compose-cluster.js';
+import type { Cluster } from './kubernetes/cluster.js';
+import type { ClusterSettings } from './target/cluster.js';
+import {
+  chooseCluster,
+  type ChosenCluster,
+  chooseImages,
+  chooseTarget,
+  type Said,
+  targetName,
+} from './target/choose.js';
 import {
   type ChosenImages,
   type ChosenTarget,
@@ -33,17 +44,27 @@ const CACHE_MS = 5_300;
 /** How long the first call of a version may take: its image is pulled for it. */
 const READY_MS = 60_000;
 
-/** What commands act through. `server` is the embedded one, whose gateway routes; `embedded`: it is the Fn server too. */
-export type Target = {
+/** What commands act through, whatever routes. `embedded`: the Fn server is this machine's own. */
+type Ports = {
   chosen: ChosenTarget;
   embedded: boolean;
-  server: ServerInfo;
-  control: ControlClient;
   fn: FnServer;
   readiness: Readiness;
   locate: Locate;
   router: Router;
 };
+
+/** A target whose routes are in the embedded server's gateway. */
+export type GatewayTarget = Ports & { server: ServerInfo; control: ControlClient; place: null };
+
+/** A target whose routes are on a cluster. */
+export type ClusterTarget = Ports & { server: null; control: null; place: ClusterPlace };
+
+/** What a cluster's target has of its Fn server. */
+export type FnSide = Pick<Ports, 'fn' | 'embedded' | 'readiness' | 'locate'>;
+
+/** What commands act through. */
+export type Target = GatewayTarget | ClusterTarget;
 
 /**
  * The target that flags, variables, fnmesh.yaml and the Fn context name.
@@ -51,6 +72,45 @@ export type Target = {
  */
 async function choose(flags: TargetFlags): Promise<ChosenTarget> {
   return chooseTarget(await everythingSaid(flags));
+}
+
+/**
+ * The target that is named, which is one with a cluster.
+ * @throws FnmeshError as `chooseTarget`; `usage` for a target with the embedded gateway.
+ */
+export async function chosenOnCluster(flags: TargetFlags): Promise<OnCluster> {
+  const chosen = await choose(flags);
+  if (isOnCluster(chosen)) return chosen;
+  const { name } = chosen;
+  throw new FnmeshError(
+    'usage',
+    `target ${name.value} (${name.from}) has the embedded gateway, and this is for clusters`,
+    { try: '--target NAME of a target with router: kubernetes in fnmesh.yaml' },
+  );
+}
+
+/** The cluster that is named, where no Fn server is needed. @throws FnmeshError as `chooseCluster`. */
+export async function chosenCluster(flags: TargetFlags): Promise<ChosenCluster> {
+  return chooseCluster(await everythingSaid(flags));
+}
+
+/** A cluster; nothing has been asked of it yet. @throws FnmeshError `config` as `connectCluster`. */
+export async function clusterOf(settings: ClusterSettings, emit: Emit): Promise<Cluster> {
+  return (await import('./kubernetes/client.js')).connectCluster(settings, process.env, emit);
+}
+
+/** The cluster of a target. @throws FnmeshError `usage` for a target with the embedded gateway. */
+export function clusterOnly({ place, chosen: { name } }: Target, command: string): ClusterPlace {
+  if (place !== null) return place;
+  const message = `\`fnmesh ${command}\` is for clusters, and target ${name.value} (${name.from}) has the embedded gateway`;
+  throw new FnmeshError('usage', message, {
+    try: `fnmesh ${command} --target NAME of a target with router: kubernetes in fnmesh.yaml`,
+  });
+}
+
+/** Whether the target that is named has its routes on a cluster, so that no server of this machine is needed. */
+export async function isClusterNamed(flags: TargetFlags): Promise<boolean> {
+  return isOnCluster(await choose(flags));
 }
 
 /**
@@ -92,7 +152,7 @@ async function readContext() {
  */
 export async function connect(flags: TargetFlags, emit: Emit): Promise<Target> {
   const found = await connectIfRunning(flags, emit);
-  if (found && !found.server.stopping) return found;
+  if (found && !found.server?.stopping) return found;
   if (found) {
     throw new FnmeshError(
       'not_ready',
@@ -108,14 +168,16 @@ export async function connect(flags: TargetFlags, emit: Emit): Promise<Target> {
 /** The target, or null when the embedded server does not run. */
 export async function connectIfRunning(flags: TargetFlags, emit: Emit): Promise<Target | null> {
   const chosen = await choose(flags);
+  if (isOnCluster(chosen)) return onCluster(chosen, emit);
   const home = stateDir();
   const server = await findServer(home);
   return server && target(chosen, home, server, emit);
 }
 
-/** The target; the embedded server is started when none runs. */
-export async function connectOrStart(flags: TargetFlags, ports: Ports, emit: Emit): Promise<Target> {
+/** The target, whose Fn server was asked whether it is one; the embedded server is started when none runs and it is needed. */
+export async function connectOrStart(flags: TargetFlags, ports: StartPorts, emit: Emit): Promise<Target> {
   const chosen = await choose(flags);
+  if (isOnCluster(chosen)) return onCluster(chosen, emit, true);
   const home = stateDir();
   return target(chosen, home, await ensureServer(home, ports, emit), emit);
 }
@@ -126,17 +188,19 @@ export async function connectOrStart(flags: TargetFlags, ports: Ports, emit: Emi
  * @throws FnmeshError as `connect` where the Fn server is the embedded one; as `fnServer`.
  */
 export async function connectForChanges(flags: TargetFlags, emit: Emit): Promise<Target> {
-  const { fn } = await choose(flags);
-  if (fn.kind === 'embedded' || (await findServer(stateDir())) !== null) return connect(flags, emit);
+  const chosen = await choose(flags);
+  const { fn } = chosen;
+  if (isOnCluster(chosen) || fn.kind === 'embedded' || (await findServer(stateDir())) !== null)
+    return connect(flags, emit);
   await fnServer(fn, emit);
   return connectOrStart(flags, askedPorts({}), emit);
 }
 
 /** A target whose embedded server need not run; `fn` null: the Fn server is the one that does not run. */
-export type Planned = Pick<Target, 'chosen' | 'embedded' | 'readiness' | 'locate'> & {
+export type Planned = Pick<Target, 'chosen' | 'embedded' | 'readiness' | 'locate' | 'place'> & {
   fn: FnServer | null;
   router: Router | null;
-  server?: ServerInfo;
+  server?: ServerInfo | null;
 };
 
 /** The target, for plans: nothing is started for them. @throws FnmeshError as `connectIfRunning`. */
@@ -147,7 +211,31 @@ export async function planned(flags: TargetFlags, emit: Emit): Promise<Planned> 
   warnOf(chosen, null, emit);
   const control = new ControlClient(controlSocket(stateDir()));
   const fn = chosen.fn.kind === 'embedded' ? null : await fnServer(chosen.fn, emit);
-  return { chosen, embedded: fn === null, fn, router: null, ...reach(chosen, fn === null, control) };
+  return {
+    chosen,
+    embedded: fn === null,
+    fn,
+    router: null,
+    place: null,
+    ...reach(chosen, fn === null, control),
+  };
+}
+
+/**
+ * Base URL by which this machine reaches the gateway of an app's routes.
+ * @throws FnmeshError `config` where a cluster does not tell, and nobody said.
+ */
+export function gatewayOf(target: Target, app: string): Promise<string> {
+  return target.place === null ? Promise.resolve(target.server.gatewayUrl) : target.place.gatewayUrl(app);
+}
+
+/** What stands before an app's functions besides routes; undefined: the embedded gateway needs nothing. */
+export async function frontOf(
+  { place }: Pick<Target, 'place'>,
+  app: string,
+  options: FrontOptions = {},
+): Promise<Front | undefined> {
+  return place === null ? undefined : place.front(app, options);
 }
 
 /** Who makes a change, for the history: `user@machine`. */
@@ -160,7 +248,38 @@ export function whoAmI(): string {
   }
 }
 
-async function target(chosen: ChosenTarget, home: string, server: ServerInfo, emit: Emit): Promise<Target> {
+type OnCluster = ChosenTarget & { router: Extract<ChosenTarget['router'], { kind: 'kubernetes' }> };
+
+function isOnCluster(chosen: ChosenTarget): chosen is OnCluster {
+  return chosen.router.kind === 'kubernetes';
+}
+
+/** @param check Whether to ask the Fn server first what it is: a shift never needs it. */
+async function onCluster(chosen: OnCluster, emit: Emit, check = false): Promise<ClusterTarget> {
+  const { clusterTarget } = await import('./compose-cluster.js');
+  return clusterTarget(chosen, emit, await ownOr(chosen, emit, check));
+}
+
+/** The Fn server, which may be this machine's embedded one, and how its versions are found to be ready. */
+async function ownOr(chosen: OnCluster, emit: Emit, check: boolean): Promise<FnSide> {
+  const { fn } = chosen;
+  const server = await findServer(stateDir());
+  if (fn.kind === 'server' && server !== null && isSame(fn.api.value, server.fnUrl)) {
+    const control = new ControlClient(controlSocket(stateDir()));
+    return { fn: new FnClient(server.fnUrl), embedded: true, ...reach(chosen, true, control) };
+  }
+  if (fn.kind === 'embedded') throw new FnmeshError('config', `target ${chosen.name.value} has no Fn server`);
+  const client = check ? await fnServer(fn, emit) : fnClient(fn, emit);
+  const readiness = remoteReadiness(chosen.probe);
+  return { fn: client, embedded: false, readiness, locate: locateIn(chosen) };
+}
+
+async function target(
+  chosen: ChosenTarget,
+  home: string,
+  server: ServerInfo,
+  emit: Emit,
+): Promise<GatewayTarget> {
   warnOf(chosen, server.fnUrl, emit);
   if (isOlder(server.version, ownVersion())) {
     emit({
@@ -176,6 +295,7 @@ async function target(chosen: ChosenTarget, home: string, server: ServerInfo, em
     embedded,
     server,
     control,
+    place: null,
     fn: chosen.fn.kind === 'embedded' || isOwn ? new FnClient(server.fnUrl) : await fnServer(chosen.fn, emit),
     ...reach(chosen, embedded, control),
     router: new EmbeddedRouter(control, { probe: chosen.probe }),
@@ -196,14 +316,18 @@ function isSame(url: string, own: string): boolean {
   return url.replace('//localhost', '//127.0.0.1') === own;
 }
 
-async function fnServer(
-  { api, token }: Extract<ChosenTarget['fn'], { kind: 'server' }>,
-  emit: Emit,
-): Promise<FnServer> {
-  const client = new FnClient(api.value, {
+type RealFn = Extract<ChosenTarget['fn'], { kind: 'server' }>;
+
+function fnClient({ api, token }: RealFn, emit: Emit): FnClient {
+  return new FnClient(api.value, {
     ...(token && { token: token.value }),
     onRetry: (text) => emit({ type: 'note', text }),
   });
+}
+
+async function fnServer(fn: RealFn, emit: Emit): Promise<FnServer> {
+  const { api } = fn;
+  const client = fnClient(fn, emit);
   const { embedded } = await client.checkServer().catch((error: unknown) => {
     throw error instanceof FnmeshError
       ? new FnmeshError(error.code, `${error.message} (${api.from})`, {
@@ -240,7 +364,8 @@ function remoteReadiness(probe: Probe): Readiness {
   };
 }
 
-function locateIn({ fn, name }: ChosenTarget): Locate {
+/** Where routers reach a trigger that is on a target's Fn server. */
+export function locateIn({ fn, name }: Pick<ChosenTarget, 'fn' | 'name'>): Locate {
   const invoke = fn.kind === 'server' ? fn.invoke : null;
   return (app, { source, annotations }) => {
     const endpoint = invoke === null ? annotations?.[HTTP_ENDPOINT] : `${invoke.value}/t/${app}${source}`;

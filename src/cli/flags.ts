@@ -6,6 +6,12 @@ export const appFlag = Flags.string({
   description: "the app's name, where you do not stand in its folder",
   helpValue: 'NAME',
 });
+const NAMESPACE = {
+  description: 'the namespace, for a cluster',
+  helpValue: 'NAME',
+  helpGroup: 'TARGET',
+};
+
 /** Names where a command acts. */
 export const targetFlags = {
   target: Flags.string({
@@ -18,7 +24,20 @@ export const targetFlags = {
     helpValue: 'URL',
     helpGroup: 'TARGET',
   }),
+  kubeconfig: Flags.string({
+    description: 'the kubeconfig, for a cluster (env KUBECONFIG)',
+    helpValue: 'FILE',
+    helpGroup: 'TARGET',
+  }),
+  context: Flags.string({
+    description: "the kubeconfig's context, for a cluster",
+    helpValue: 'NAME',
+    helpGroup: 'TARGET',
+  }),
+  namespace: Flags.string({ char: 'n', ...NAMESPACE }),
 };
+/** The namespace where -n is a number. */
+export const namespaceFlag = Flags.string(NAMESPACE);
 /** Prints the plan and changes nothing. */
 export const dryRunFlag = Flags.boolean({ description: 'print the plan and change nothing', default: false });
 /** Kept in the history. */

@@ -1,5 +1,6 @@
 // Where bin/ enters: runs oclif and turns whatever is thrown outside a command into a message and an exit code.
 import { Config, run } from '@oclif/core';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { report } from './report.js';
 
@@ -17,6 +18,8 @@ export async function main(url: string): Promise<void> {
   try {
     const ignoreManifest = process.env['FNMESH_IGNORE_MANIFEST'] === '1';
     const config = await Config.load({ root: fileURLToPath(new URL('..', url)), ignoreManifest });
+    // kubectl finds plugins by such names; the help then shows what was typed.
+    if (basename(process.argv[1] ?? '') === 'kubectl-fnmesh') config.bin = 'kubectl fnmesh';
     await run(spelled(process.argv.slice(2)), config);
   } catch (error) {
     report(error, process.argv.includes('--json'), process.argv[2] ?? '');

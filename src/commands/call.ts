@@ -5,7 +5,7 @@ import { appFlag, headerFlag, targetFlags } from '../cli/flags.js';
 import { parseHeaders, parseMethod, parseQuery } from '../cli/headers.js';
 import { functionWord } from '../cli/target-word.js';
 import { callView } from '../cli/views/call.js';
-import { connect } from '../compose.js';
+import { connect, gatewayOf } from '../compose.js';
 import { callFunction } from '../inspect/call.js';
 import { orUnrouted } from '../inspect/unrouted.js';
 import { GatewayClient } from '../router/gateway-client.js';
@@ -42,19 +42,26 @@ export default class Call extends BaseCommand {
     const method = parseMethod(flags.method ?? (flags.data === undefined ? 'GET' : 'POST'));
     const body = await readData(flags.data);
     const app = await appName(flags.app, this.emit);
-    const { fn, router, server } = await connect(flags, this.emit);
+    const target = await connect(flags, this.emit);
+    const { fn, router } = target;
     const routes = await router.read(app);
     const find = () => functionWord(routes, args.function, 'call');
     const word = await orUnrouted(fn, app, args.function, find);
     const client = new GatewayClient(1);
     try {
-      const result = await callFunction(routes, server.gatewayUrl, client, {
-        ...word,
-        method,
-        query: parseQuery(flags.query ?? ''),
-        headers,
-        body,
-      });
+      const result = await callFunction(
+        routes,
+        await gatewayOf(target, app),
+        client,
+        (of) => router.pin(of),
+        {
+          ...word,
+          method,
+          query: parseQuery(flags.query ?? ''),
+          headers,
+          body,
+        },
+      );
       if (result.status >= 400) this.emit({ type: 'note', text: `HTTP ${result.status}` });
       if (this.json || result.encoding === 'utf8')
         this.done(result, () => callView(result, flags.include), result.status < 400);

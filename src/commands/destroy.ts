@@ -5,7 +5,7 @@ import { appFlag, dryRunFlag, messageFlag, targetFlags, yesFlag } from '../cli/f
 import { confirm } from '../cli/prompt.js';
 import { deployedWord } from '../cli/target-word.js';
 import { destroyPlanView, destroyView } from '../cli/views/destroy.js';
-import { connect, whoAmI } from '../compose.js';
+import { connect, frontOf, whoAmI } from '../compose.js';
 import { FnmeshError } from '../errors.js';
 
 /** Fn's longest timeout, in milliseconds: no call takes longer. */
@@ -60,7 +60,8 @@ export default class Destroy extends BaseCommand {
       by: whoAmI(),
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
-    const result = await applyDestroy(plan, target, reason, DRAIN_MS);
+    const ports = { ...target, front: await frontOf(target, app), emit: this.emit };
+    const result = await applyDestroy(plan, ports, reason, DRAIN_MS);
     this.done(result, () => destroyView(result));
   }
 }

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, targetFlags } from '../cli/flags.js';
+import { appFlag, namespaceFlag, targetFlags } from '../cli/flags.js';
 import { historyView } from '../cli/views/history.js';
 import { connectForChanges } from '../compose.js';
 import { FnmeshError } from '../errors.js';
@@ -21,6 +21,7 @@ export default class History extends BaseCommand {
   static override args = { function: Args.string({ description: 'only the changes of this function' }) };
   static override flags = {
     ...targetFlags,
+    namespace: namespaceFlag,
     app: appFlag,
     number: Flags.integer({ char: 'n', description: 'how many changes at most', helpValue: 'N', min: 1 }),
   };

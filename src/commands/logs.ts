@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, targetFlags } from '../cli/flags.js';
+import { appFlag, namespaceFlag, targetFlags } from '../cli/flags.js';
 import { deployedWord } from '../cli/target-word.js';
 import { logLineView } from '../cli/views/logs.js';
 import { connect } from '../compose.js';
@@ -25,6 +25,7 @@ export default class Logs extends BaseCommand {
   };
   static override flags = {
     ...targetFlags,
+    namespace: namespaceFlag,
     app: appFlag,
     follow: Flags.boolean({ char: 'f', description: 'go on until Ctrl-C', default: false }),
     number: Flags.integer({

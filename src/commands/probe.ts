@@ -1,12 +1,13 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, headerFlag, targetFlags } from '../cli/flags.js';
+import { appFlag, headerFlag, namespaceFlag, targetFlags } from '../cli/flags.js';
 import { parseHeaders } from '../cli/headers.js';
 import { parseDuration } from '../cli/duration.js';
 import { functionWord } from '../cli/target-word.js';
 import { probeView } from '../cli/views/probe.js';
-import { connect } from '../compose.js';
+import { connect, gatewayOf } from '../compose.js';
+import { pinned } from '../inspect/call.js';
 import { orUnrouted } from '../inspect/unrouted.js';
 import { routeOf } from '../inspect/route-of.js';
 import { gatewayProber } from '../router/prober.js';
@@ -32,6 +33,7 @@ export default class Probe extends BaseCommand {
   static override args = { function: Args.string({ description: 'FN, in an app of many' }) };
   static override flags = {
     ...targetFlags,
+    namespace: namespaceFlag,
     app: appFlag,
     requests: Flags.integer({
       char: 'n',
@@ -71,17 +73,21 @@ export default class Probe extends BaseCommand {
     const headers = parseHeaders(flags.header);
     const forMs = flags.for === undefined ? undefined : parseDuration(flags.for, '--for');
     const app = await appName(flags.app, this.emit);
-    const { fn, router, server } = await connect(flags, this.emit);
+    const target = await connect(flags, this.emit);
+    const { fn, router } = target;
     const routes = await router.read(app);
     const find = () => functionWord(routes, args.function, 'probe');
     const word = await orUnrouted(fn, app, args.function, find);
-    if (word.version !== undefined) headers.push(['Fnmesh-Version', word.version]);
+    if (word.version !== undefined)
+      headers.push(
+        await pinned((of) => router.pin(of), { app, function: word.function, version: word.version }),
+      );
     const stopped = new AbortController();
     process.once('SIGINT', () => stopped.abort());
     const port = gatewayProber(
       routeOf(routes, word.function),
       router,
-      server.gatewayUrl,
+      await gatewayOf(target, app),
       headers,
       flags.concurrency,
     );

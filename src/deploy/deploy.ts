@@ -26,14 +26,14 @@ import { failed, foresee, prepare } from './prepare.js';
 import type { DeployRequest, DeployResult } from './result.js';
 import { labelOf, rowError } from './result.js';
 import { afterwards } from './simulate.js';
-import { planWire, wire, type WirePlan } from './wire.js';
+import { planRoutes, planWire, wire, type WirePlan } from './wire.js';
 
 const JOBS = 8;
 const DONE = { create: 'created', update: 'updated', unchanged: 'unchanged' } as const;
 const TO_DO = { create: 'to create', update: 'to update', unchanged: 'unchanged' } as const;
 
 /** The ports of a plan; null: that server is not running yet, so that everything is new to it. */
-export type PlanPorts = Pick<DeployPorts, 'images' | 'readiness' | 'locate' | 'emit'> & {
+export type PlanPorts = Pick<DeployPorts, 'images' | 'readiness' | 'locate' | 'front' | 'emit'> & {
   fn: FnServer | null;
   router: Router | null;
 };
@@ -65,8 +65,18 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
   const desired = prepared.flatMap((each) => each.desired ?? []);
   // Of an app that is not there yet no server could say where its triggers are.
   const locate: DeployPorts['locate'] = (app, trigger) =>
-    trigger.annotations?.[HTTP_ENDPOINT] === undefined ? undefined : ports.locate(app, trigger);
-  const plan = planWire(name, afterwards(before, desired), table, locate, functionsOf(request));
+    ports.front === undefined && trigger.annotations?.[HTTP_ENDPOINT] === undefined
+      ? undefined
+      : ports.locate(app, trigger);
+  const { front } = ports;
+  const only = functionsOf(request);
+  const { steps: _, ...plan } = await planWire(
+    name,
+    afterwards(before, desired),
+    table,
+    { locate, front },
+    only,
+  );
   return resultOf(request, prepared, plan, ports.fn?.url ?? null, before, table);
 }
 
@@ -80,14 +90,14 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   const prepared = await prepare(request, first, table, ports);
   const ready = prepared.filter(({ desired }) => desired !== null);
   if (ready.length === 0) {
-    const plan = planWire(app.name, first, table, ports.locate, functionsOf(request));
+    const plan = planRoutes(app.name, first, table, { locate: ports.locate, only: functionsOf(request) });
     const functions = plan.functions.map((wired) => ({
       ...wired,
       after: wired.before,
       added: [],
       moved: [],
     }));
-    return resultOf(request, prepared, { ...plan, functions }, ports.fn.url, first, table);
+    return resultOf(request, prepared, { ...plan, functions, front: null }, ports.fn.url, first, table);
   }
   let before = first;
   let after = first;
@@ -167,7 +177,7 @@ function isUnchanged(
 function wireAll(request: DeployRequest, observed: Observed, ports: DeployPorts): Promise<WirePlan> {
   const { by, message, project } = request;
   const reason = { verb: 'deploy' as const, by, ...(message !== undefined && { message }) };
-  return wire(project.app.name, observed, ports.router, reason, ports.locate, functionsOf(request));
+  return wire(project.app.name, observed, ports, reason, functionsOf(request));
 }
 
 /** What was done for a version; `triggers` are to be removed once no route leads to them. */

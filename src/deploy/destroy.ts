@@ -5,6 +5,7 @@ import { observe } from '../fn/observe.js';
 import type { DestroyPlan, DoomedVersion } from './plan-destroy.js';
 import type { DeployPorts } from './ports.js';
 import { labelOf } from './result.js';
+import { routesAfter } from './wire.js';
 import { unlessGone } from '../fn/unless-gone.js';
 
 export { planDestroy, type DestroyPlan, type DoomedVersion } from './plan-destroy.js';
@@ -18,6 +19,9 @@ export type DestroyResult = {
   undrained: string[];
 };
 
+/** What a destroy acts through. */
+export type DestroyPorts = Pick<DeployPorts, 'fn' | 'router' | 'front' | 'emit'>;
+
 const JOBS = 8;
 
 /**
@@ -27,17 +31,27 @@ const JOBS = 8;
  */
 export async function applyDestroy(
   plan: DestroyPlan,
-  ports: Pick<DeployPorts, 'fn' | 'router'>,
+  ports: DestroyPorts,
   reason: Reason,
   drainMs: number,
 ): Promise<DestroyResult> {
   const { app, versions, kept } = plan;
-  if (plan.routes.length > 0) await ports.router.write(plan.routes, reason);
+  const { router, front, emit } = ports;
+  if (front === undefined) {
+    if (plan.routes.length > 0) await router.write(plan.routes, reason);
+  } else {
+    const table = await router.read(app);
+    const steps = await front.plan(routesAfter(table, plan.routes), table.routes);
+    await front.prepare(steps, emit);
+    if (plan.routes.length > 0) await router.write(plan.routes, reason);
+    // It waits until what goes is drained.
+    await front.settle(steps, emit);
+  }
   const undrained: string[] = [];
   await parallel(JOBS, versions, async (each) => {
     const { function: fn, version } = each;
-    const routed = each.share !== null;
-    if (routed && !(await ports.router.drained({ app, function: fn, version }, drainMs)))
+    const routed = each.share !== null && front === undefined;
+    if (routed && !(await router.drained({ app, function: fn, version }, drainMs)))
       undrained.push(labelOf(each));
     if (each.fn !== null) await ports.fn.deleteFn(each.fn.id).catch(unlessGone);
     for (const id of each.releases) await ports.fn.deleteFn(id).catch(unlessGone);

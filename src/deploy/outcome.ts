@@ -18,7 +18,7 @@ import type { WirePlan } from './wire.js';
 export function resultOf(
   request: DeployRequest,
   prepared: readonly Prepared[],
-  { functions }: WirePlan,
+  { functions, front }: WirePlan,
   server: string | null,
   before: Observed,
   table: RouteTable,
@@ -41,6 +41,7 @@ export function resultOf(
     server,
     versions,
     functions,
+    front,
     orphans: orphans(request, before, table),
     next: hintsOf(functions, request.project.functions.length === 1),
     failed: versions.filter(({ error }) => error !== undefined).length,
@@ -112,12 +113,13 @@ export function hashesOf({ fns, releases }: Observed): string[] {
 }
 
 /** Whether a plan changes anything, or leaves behind what has no folder. */
-export function isDrift({ app, versions, functions, orphans: left }: DeployResult): boolean {
+export function isDrift({ app, versions, functions, front, orphans: left }: DeployResult): boolean {
   return (
     app.action !== 'unchanged' ||
     left.length > 0 ||
     versions.some(({ deploy }) => deploy !== 'unchanged') ||
-    functions.some(({ moved }) => moved.length > 0)
+    functions.some(({ moved }) => moved.length > 0) ||
+    (front?.objects.length ?? 0) > 0
   );
 }
 

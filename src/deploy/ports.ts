@@ -6,6 +6,7 @@ import type { FnServer } from '../fn/fn-server.js';
 import type { FnChange, Trigger } from '../fn/model.js';
 import type { ObservedFn } from '../fn/observe.js';
 import type { ReadyResult } from '../fn/ready.js';
+import type { Front } from '../kubernetes/front.js';
 import type { Router } from '../router/router.js';
 
 /** Which fn an image is for. `image`: the name it must have; else the store makes one of the others. */
@@ -62,6 +63,8 @@ export type LivePorts = {
   readiness: Readiness;
   locate: Locate;
   router: Router;
+  /** What stands before the functions besides routes; absent: nothing does. */
+  front?: Front | undefined;
   emit: Emit;
 };
 

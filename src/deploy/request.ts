@@ -26,6 +26,8 @@ export type DeployAsk = Pick<DeployRequest, 'force' | 'by'> &
     gateway: string;
     /** True when that is this machine's own address, and functions run elsewhere. */
     isGatewayLocal?: boolean;
+    /** True when the gateway's URL is that of the app's own host, as on a cluster. */
+    isGatewayOwn?: boolean;
   };
 
 /**
@@ -33,7 +35,17 @@ export type DeployAsk = Pick<DeployRequest, 'force' | 'by'> &
  * @throws FnmeshError `not_found`, `usage` or `config`, with a `file:line:column` for everything wrong in a file.
  */
 export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployRequest> {
-  const { cwd, selectors, all, allowOlder, env, gateway, isGatewayLocal = false, ...rest } = ask;
+  const {
+    cwd,
+    selectors,
+    all,
+    allowOlder,
+    env,
+    gateway,
+    isGatewayLocal = false,
+    isGatewayOwn = false,
+    ...rest
+  } = ask;
   const raw = await readProject(cwd, emit);
   const chosen = chooseVersions(raw, cwd, selectors, all);
   const labels = new Set(chosen.versions.map(({ file }) => file));
@@ -42,7 +54,9 @@ export async function deployRequest(ask: DeployAsk, emit: Emit): Promise<DeployR
   let routed: { fn: string; address: string } | undefined;
   const routeAddress = (fn: string): string | undefined => {
     if (!functions.has(fn)) return undefined;
-    const address = routeIn(gateway, raw.app.name, fn);
+    const address = isGatewayOwn
+      ? `${gateway}${pathOf(raw.app.name, fn)}`
+      : routeIn(gateway, raw.app.name, fn);
     routed ??= { fn, address };
     return address;
   };

@@ -8,7 +8,7 @@ import type { BasisPoints } from '../routing/route.js';
 import { versionsOf } from '../routing/versions.js';
 import type { FieldChange } from './diff.js';
 import type { Action, AppPlan } from './plan.js';
-import type { WiredFunction } from './wire.js';
+import type { WiredFunction, WirePlan } from './wire.js';
 
 /** What to deploy. */
 export type DeployRequest = {
@@ -92,6 +92,8 @@ export type DeployResult = {
   /** In the order asked for. */
   versions: VersionRow[];
   functions: WiredFunction[];
+  /** What stands before the functions besides routes; null where routes need nothing. */
+  front: WirePlan['front'];
   /** Versions on the server of which the folder is gone. */
   orphans: { function: string; version: string; share: BasisPoints | null }[];
   /** In a plan: versions made by `--as` that would go, as `keep` has it. */

@@ -139,9 +139,9 @@ async function prunable(
   return { doomed, stayed };
 }
 
-/** Whether no other gateway can route the app's versions: those of the embedded server have this one. */
-function isGatewayOnly({ readiness }: Pick<DeployPorts, 'readiness'>): boolean {
-  return readiness.when === 'before';
+/** Whether no other gateway can route the app's versions: those of the embedded server have this one, a cluster is everybody's. */
+function isGatewayOnly({ readiness, front }: Pick<DeployPorts, 'readiness' | 'front'>): boolean {
+  return readiness.when === 'before' || front !== undefined;
 }
 
 function checkBump({ file, func }: VersionFolder): void {

@@ -4,8 +4,7 @@ import { observe } from '../fn/observe.js';
 import type { Observed } from '../fn/observe.js';
 import type { Reason, RouteTable } from '../router/router.js';
 import { compareVersions } from '../routing/versions.js';
-import { applyDestroy, planDestroy } from './destroy.js';
-import type { DeployPorts } from './ports.js';
+import { applyDestroy, type DestroyPorts, planDestroy } from './destroy.js';
 import { labelOf } from './result.js';
 
 /** A version of a function. */
@@ -46,7 +45,7 @@ export function surplus(
 export async function tidy(
   app: string,
   doomed: readonly VersionName[],
-  ports: Pick<DeployPorts, 'fn' | 'router'>,
+  ports: DestroyPorts,
   reason: Reason,
   drainMs: number,
 ): Promise<Tidied> {

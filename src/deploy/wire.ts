@@ -3,13 +3,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { FnmeshError } from '../errors.js';
 import { firstTrigger } from '../fn/first-trigger.js';
 import type { Trigger } from '../fn/model.js';
-import type { Reason, RouteChange, Router, RouteTable } from '../router/router.js';
+import type { Reason, RouteChange, RouteTable } from '../router/router.js';
 import { hostOf, pathOf } from '../routing/match.js';
 import type { AppName, Destination, Route, Split } from '../routing/route.js';
 import { WHOLE } from '../routing/route.js';
 import { compareVersions, versionsOf } from '../routing/versions.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
-import type { Locate } from './ports.js';
+import type { FrontPlan } from '../kubernetes/front.js';
+import type { LivePorts, Locate } from './ports.js';
 
 /** One function as it is routed. */
 export type WiredFunction = {
@@ -31,21 +32,34 @@ export type WiredFunction = {
   unrouted: { version: string; why: string }[];
 };
 
-/** What wire will do. */
-export type WirePlan = { app: AppName; functions: WiredFunction[]; changes: RouteChange[] };
+/** What wire will do. `front`: what that needs besides routes; null where routes need nothing. */
+export type WirePlan = {
+  app: AppName;
+  functions: WiredFunction[];
+  changes: RouteChange[];
+  front: Pick<FrontPlan, 'objects' | 'warnings'> | null;
+};
 
-/**
- * The routes that the functions on the server need.
- * @param locate Where routers reach a trigger.
- * @param only Names of functions; default: all that are on the server or routed.
- */
-export function planWire(
+/** What routes are made from. */
+export type WireOptions = {
+  /** Where routers reach a trigger. */
+  locate: Locate;
+  /** Names of functions; default: all that are on the server or routed. */
+  only?: readonly string[] | undefined;
+  /** The host that the target's functions answer on; default: the one they have, else the app's on this machine. */
+  host?: string | undefined;
+};
+
+/** What wire acts through. */
+export type WirePorts = Pick<LivePorts, 'router' | 'locate' | 'front' | 'emit'>;
+
+/** The routes that the functions on the server need. */
+export function planRoutes(
   app: AppName,
   observed: Observed,
   table: RouteTable,
-  locate: Locate,
-  only?: readonly string[],
-): WirePlan {
+  { locate, only, host }: WireOptions,
+): Omit<WirePlan, 'front'> {
   const versions = new Map<string, Map<string, ObservedFn>>();
   for (const fn of observed.fns) {
     if (fn.notes === null) continue;
@@ -54,7 +68,7 @@ export function planWire(
   }
   const routed = new Map(table.routes.map((entry) => [entry.route.function, entry]));
   const names = [...new Set([...versions.keys(), ...routed.keys()])].sort();
-  const plan: WirePlan = { app, functions: [], changes: [] };
+  const plan: Omit<WirePlan, 'front'> = { app, functions: [], changes: [] };
   for (const name of names) {
     if (only !== undefined && !only.includes(name)) continue;
     const there = routed.get(name);
@@ -62,7 +76,7 @@ export function planWire(
       app,
       name,
       versions.get(name) ?? new Map<string, ObservedFn>(),
-      locate,
+      { locate, host },
       there?.route,
     );
     plan.functions.push(wired);
@@ -73,27 +87,76 @@ export function planWire(
 }
 
 /**
+ * What wire would do; writes nothing.
+ * @throws FnmeshError as Router and Front do.
+ */
+export async function planWire(
+  app: AppName,
+  observed: Observed,
+  table: RouteTable,
+  { locate, front }: Pick<WirePorts, 'locate' | 'front'>,
+  only?: readonly string[],
+): Promise<WirePlan & { steps: FrontPlan | null }> {
+  const plan = planRoutes(app, observed, table, { locate, only, host: front?.host });
+  if (front === undefined) return { ...plan, front: null, steps: null };
+  const steps = await front.plan(routesAfter(table, plan.changes), table.routes);
+  const { objects, warnings } = steps;
+  return {
+    ...plan,
+    changes: withRewrites(plan.changes, steps.rewrite, table),
+    front: { objects, warnings },
+    steps,
+  };
+}
+
+/**
  * Plans and writes; when the routes change meanwhile, plans anew.
- * @throws FnmeshError as Router does.
+ * @throws FnmeshError as Router and Front do.
  */
 export async function wire(
   app: AppName,
   observed: Observed,
-  router: Router,
+  ports: WirePorts,
   reason: Reason,
-  locate: Locate,
   only?: readonly string[],
 ): Promise<WirePlan> {
+  const { router, front, emit } = ports;
   for (let attempt = 1; ; attempt++) {
-    const plan = planWire(app, observed, await router.read(app), locate, only);
-    if (plan.changes.length === 0) return plan;
+    const { steps, ...plan } = await planWire(app, observed, await router.read(app), ports, only);
     try {
-      await router.write(plan.changes, reason);
+      if (front !== undefined && steps !== null) await front.prepare(steps, emit);
+      if (plan.changes.length > 0) await router.write(plan.changes, reason);
+      if (front !== undefined && steps !== null) await front.settle(steps, emit);
       return plan;
     } catch (error) {
       if (!(error instanceof FnmeshError) || error.code !== 'conflict' || attempt === 5) throw error;
     }
   }
+}
+
+/** The routes of the table once changes are made. */
+export function routesAfter(table: RouteTable, changes: readonly RouteChange[]): Route[] {
+  const routes = new Map(table.routes.map(({ route }) => [route.function, route]));
+  for (const change of changes) {
+    if (change.kind === 'put') routes.set(change.route.function, change.route);
+    else routes.delete(change.function);
+  }
+  return [...routes.keys()].sort().map((name) => routes.get(name) as Route);
+}
+
+/** The changes, and those of routes that stay the same and are written otherwise than before. */
+function withRewrites(
+  changes: readonly RouteChange[],
+  rewrite: readonly string[],
+  table: RouteTable,
+): RouteChange[] {
+  const changed = new Set(changes.map((change) => (change.kind === 'put' ? change.route : change).function));
+  const more = table.routes.flatMap(({ route, revision }): RouteChange[] =>
+    rewrite.includes(route.function) && !changed.has(route.function)
+      ? [{ kind: 'put', route, ifRevision: revision }]
+      : [],
+  );
+  return [...changes, ...more];
 }
 
 type Wired = { wired: WiredFunction; route: Route | null };
@@ -102,7 +165,7 @@ function wireOne(
   app: AppName,
   name: string,
   versions: ReadonlyMap<string, ObservedFn>,
-  locate: Locate,
+  { locate, host: ownHost }: Pick<WireOptions, 'locate' | 'host'>,
   before?: Route,
 ): Wired {
   const unrouted: WiredFunction['unrouted'] = [];
@@ -133,7 +196,7 @@ function wireOne(
   for (const version of versionsOf(destinations)) {
     split[version] = before?.split[version] ?? (before === undefined && version === lowest ? WHOLE : 0);
   }
-  const host = before?.host ?? hostOf(app);
+  const host = ownHost ?? before?.host ?? hostOf(app);
   const path = before?.path ?? pathOf(app, name);
   const routable = before !== undefined || lowest !== undefined;
   const sorted = Object.fromEntries(

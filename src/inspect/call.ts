@@ -1,6 +1,6 @@
 import { FnmeshError } from '../errors.js';
 import { headerOf, type GatewayClient } from '../router/gateway-client.js';
-import type { RouteTable } from '../router/router.js';
+import type { PinHeader, Router, RouteTable, VersionRef } from '../router/router.js';
 import { nearest } from '../routing/near.js';
 import { routeOf } from './route-of.js';
 
@@ -35,6 +35,7 @@ export async function callFunction(
   table: RouteTable,
   gatewayUrl: string,
   client: GatewayClient,
+  pin: Router['pin'],
   options: CallOptions,
 ): Promise<CallResult> {
   const { route } = routeOf(table, options.function);
@@ -50,7 +51,7 @@ export async function callFunction(
         },
       );
     }
-    headers.push(['Fnmesh-Version', version]);
+    headers.push(await pinned(pin, { app: table.app, function: route.function, version }));
   }
   const { method, body } = options;
   const reply = await client.send({
@@ -73,4 +74,23 @@ export async function callFunction(
     body: isText ? text : reply.body.toString('base64'),
     ms: Math.round(reply.ms * 10) / 10,
   };
+}
+
+/**
+ * The header that pins a request to a version.
+ * @throws FnmeshError `config` where pins are off.
+ */
+export async function pinned(
+  pin: Router['pin'],
+  version: VersionRef,
+): Promise<[name: string, value: string]> {
+  const header: PinHeader | null = await pin(version);
+  if (header !== null) return [...header];
+  throw new FnmeshError(
+    'config',
+    `${version.function}/${version.version} cannot be called alone: pins are off`,
+    {
+      try: 'pin: secret for the target in fnmesh.yaml, then fnmesh wire',
+    },
+  );
 }

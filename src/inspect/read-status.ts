@@ -13,25 +13,25 @@ import { appStatus, type AppStatus } from './status.js';
  */
 export async function readStatus(
   target: {
-    control: ControlClient;
+    control: ControlClient | null;
     fn: FnServer;
     router: Router;
-    server: { gatewayUrl: string };
+    gatewayUrl: (app: string) => Promise<string | null>;
     embedded: boolean;
   },
   app: string | undefined,
 ): Promise<AppStatus[]> {
-  const { embedded } = target;
+  const { embedded, control } = target;
   const names = app === undefined ? await allApps(target) : [app];
-  const gatewayPort = Number(new URL(target.server.gatewayUrl).port);
   return Promise.all(
     names.map(async (name) => {
-      const [observed, table, history, traffic, states] = await Promise.all([
+      const [observed, table, history, traffic, states, gatewayUrl] = await Promise.all([
         observe(target.fn, name),
         target.router.read(name),
         target.router.history(name),
         target.router.traffic(name),
-        embedded ? target.control.call<'functions'>('GET /functions', { app: name }) : [],
+        embedded && control !== null ? control.call<'functions'>('GET /functions', { app: name }) : [],
+        target.gatewayUrl(name),
       ]);
       if (app !== undefined && observed.app === null && table.routes.length === 0 && history.length === 0) {
         throw new FnmeshError('not_found', `nothing is known of an app ${name}`, {
@@ -39,7 +39,7 @@ export async function readStatus(
         });
       }
       const { fns } = observed;
-      return appStatus({ app: name, fns, table, history, traffic, states, embedded, gatewayPort });
+      return appStatus({ app: name, fns, table, history, traffic, states, embedded, gatewayUrl });
     }),
   );
 }

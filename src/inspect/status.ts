@@ -5,6 +5,7 @@ import { HTTP_ENDPOINT, type Trigger } from '../fn/model.js';
 import type { ObservedFn } from '../fn/observe.js';
 import type { Change, RouteTable, VersionTraffic } from '../router/router.js';
 import type { Destination } from '../routing/route.js';
+import { routeUrl } from '../routing/match.js';
 import { compareVersions } from '../routing/versions.js';
 
 /**
@@ -61,8 +62,8 @@ export type StatusInputs = {
   states: FunctionState[];
   /** Whether `fns` are the embedded server's own. */
   embedded: boolean;
-  /** The gateway's port, for addresses. */
-  gatewayPort: number;
+  /** The gateway's base URL, for addresses; null: not known. */
+  gatewayUrl: string | null;
 };
 
 /** Puts the picture together. Pure. */
@@ -117,7 +118,7 @@ export function appStatus(inputs: StatusInputs): AppStatus {
     });
     return {
       function: name,
-      address: routed ? `http://${routed.route.host}:${inputs.gatewayPort}${routed.route.path}` : null,
+      address: routed ? routeUrl(inputs.gatewayUrl, routed.route) : null,
       revision: routed?.revision ?? null,
       lastChange: newest.get(name) ?? null,
       versions,

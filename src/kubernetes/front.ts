@@ -45,6 +45,8 @@ export type FrontPlan = {
 
 /** Makes and removes what stands before the functions of an app. The embedded gateway needs nothing of it. */
 export interface Front {
+  /** The host that the app's functions answer on. */
+  readonly host: string;
   /**
    * What the routes need, against what there is. References are checked: Services, the gateway, hosts and paths.
    * @param routes All routes of the app as they shall be.

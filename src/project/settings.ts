@@ -5,7 +5,7 @@ import { FnmeshError } from '../errors.js';
 import type { Settings, SharedSettings, TargetSettings } from '../target/settings.js';
 import type { Setting } from '../target/target.js';
 import { type Problem, problemsError } from './problems.js';
-import type { ClusterSettings } from '../target/cluster.js';
+import { type ClusterSettings, OPEN_CLUSTER as open } from '../target/cluster.js';
 import type { SettingsFile, SharedFile, TargetFile } from './settings-schema.js';
 import { parseFile } from './text-file.js';
 import type { KeyPath } from './yaml.js';
@@ -86,8 +86,6 @@ function settingsOf(content: SettingsFile, file: string, root: string, said: Sai
   };
 }
 
-const MEBIBYTE = 1 << 20;
-
 function clusterOf(target: TargetFile, root: string, at: KeyPath, said: Said): ClusterSettings | null {
   if (target.router !== 'kubernetes') return null;
   const { kubeconfig, gatewayWord } = target;
@@ -98,19 +96,19 @@ function clusterOf(target: TargetFile, root: string, at: KeyPath, said: Said): C
     host: said(target.host, ...at, 'host'),
     api: said(target.api, ...at, 'api'),
     gateway: said(gatewayWord, ...at, 'gateway'),
-    makeGateway: target.makeGateway ?? false,
+    makeGateway: target.makeGateway ?? open.makeGateway,
     address: said(target.address, ...at, 'address'),
-    proxy: target.proxy ?? 'dedicated',
+    proxy: target.proxy ?? open.proxy,
     mesh: said(target.mesh, ...at, 'mesh'),
-    pin: target.pin ?? 'secret',
-    clusterDomain: target.clusterDomain ?? 'cluster.local',
+    pin: target.pin ?? open.pin,
+    clusterDomain: target.clusterDomain ?? open.clusterDomain,
     dns: said(target.dns, ...at, 'dns'),
     image: said(target.image, ...at, 'image'),
-    replicas: target.replicas ?? 2,
-    autoscale: target.autoscale ?? null,
-    networkPolicy: target.networkPolicy ?? false,
-    bodyBytes: target.bodyLimit ?? 64 * MEBIBYTE,
-    drainMs: target.drain ?? 30_000,
+    replicas: target.replicas ?? open.replicas,
+    autoscale: target.autoscale ?? open.autoscale,
+    networkPolicy: target.networkPolicy ?? open.networkPolicy,
+    bodyBytes: target.bodyLimit ?? open.bodyBytes,
+    drainMs: target.drain ?? open.drainMs,
     adminUrls: target.adminUrl?.map((url, index) => said(url, ...at, 'adminUrl', index)!) ?? null,
   };
 }

@@ -6,6 +6,7 @@ import { DEFAULT_PROBE } from '../target/settings.js';
 import type { Probe } from '../target/target.js';
 import type {
   Change,
+  PinHeader,
   Readiness,
   Reason,
   RouteChange,
@@ -55,6 +56,10 @@ export class EmbeddedRouter implements Router {
 
   served(app: string, fn: string): Promise<Served | null> {
     return this.control.call<'served'>('GET /served', { app, function: fn });
+  }
+
+  pin({ version }: VersionRef): Promise<PinHeader> {
+    return Promise.resolve(['Fnmesh-Version', version]);
   }
 
   /**

@@ -1,5 +1,6 @@
 // fnmesh's own requests to the gateway: it connects to the gateway's address and names the route's host.
-import { Agent, request } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
+import type { Agent as SecureAgent } from 'node:https';
 import { FnmeshError } from '../errors.js';
 
 /** A request to a route. */
@@ -25,23 +26,26 @@ export type RouteReply = {
   ms: number;
 };
 
+type Opener = (options: RequestOptions, answer: (incoming: IncomingMessage) => void) => ClientRequest;
+
 /** Sends requests over kept-alive connections; `close` ends them. */
 export class GatewayClient {
   readonly #agent: Agent;
+  #secure: SecureAgent | undefined;
 
-  constructor(maxConnections = 64) {
+  constructor(private readonly maxConnections = 64) {
     this.#agent = new Agent({ keepAlive: true, maxSockets: maxConnections });
   }
 
   /** @throws FnmeshError `unreachable` when the gateway does not answer, `not_ready` after `timeoutMs`. */
-  send(ask: RouteRequest): Promise<RouteReply> {
+  async send(ask: RouteRequest): Promise<RouteReply> {
     const url = new URL(ask.gatewayUrl);
+    const open = await this.#opener(url.protocol === 'https:', ask.host);
     const started = performance.now();
     return new Promise((resolve, reject) => {
-      const outgoing = request(
+      const outgoing = open(
         {
-          agent: this.#agent,
-          hostname: url.hostname,
+          hostname: url.hostname.replace(/^\[|\]$/g, ''),
           port: url.port,
           method: ask.method,
           path: ask.path,
@@ -71,8 +75,17 @@ export class GatewayClient {
     });
   }
 
+  /** The certificate must be the route's host's, whatever address the gateway is reached by. */
+  async #opener(isSecure: boolean, host: string): Promise<Opener> {
+    if (!isSecure) return (options, answer) => request({ ...options, agent: this.#agent }, answer);
+    const https = await import('node:https');
+    const agent = (this.#secure ??= new https.Agent({ keepAlive: true, maxSockets: this.maxConnections }));
+    return (options, answer) => https.request({ ...options, agent, servername: host }, answer);
+  }
+
   close(): void {
     this.#agent.destroy();
+    this.#secure?.destroy();
   }
 }
 

@@ -56,6 +56,9 @@ export type Served = { function: FunctionName; revision: number; split: Split };
 /** Whether a version could take traffic now, and if not, why, and one command or edit that may help. */
 export type Readiness = { ready: true } | { ready: false; why: string; try?: string };
 
+/** The header that sends a request to one version, whatever the split. */
+export type PinHeader = readonly [name: string, value: string];
+
 /** A version of a function of an app. */
 export type VersionRef = { app: AppName; function: FunctionName; version: VersionName };
 
@@ -77,6 +80,8 @@ export interface Router {
   traffic(app: AppName): Promise<Record<FunctionName, VersionTraffic[]>>;
   /** What the data plane has for the function; null when it has no route. */
   served(app: AppName, fn: FunctionName): Promise<Served | null>;
+  /** What pins a request to the version; null: its route has no pins. @throws FnmeshError `not_found` without a route. */
+  pin(version: VersionRef): Promise<PinHeader | null>;
   /** Whether the version could take traffic now; may start a process, or call it once, to find out. */
   ready(version: VersionRef): Promise<Readiness>;
   /** Resolves when no request to the version is under way, or after `timeoutMs` (milliseconds) with false. */

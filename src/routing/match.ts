@@ -36,3 +36,12 @@ export function pathOfTarget(target: string): string {
   const path = /^https?:\/\/[^/#]*(.*)$/is.exec(plain)?.[1];
   return path === undefined ? plain : path.startsWith('/') ? path : `/${path}`;
 }
+
+/**
+ * The address by which callers reach a route.
+ * @param gatewayUrl The gateway's base URL, of which scheme and port count; null: http and its usual port.
+ */
+export function routeUrl(gatewayUrl: string | null, { host, path }: { host: string; path: string }): string {
+  const { protocol, port } = new URL(gatewayUrl ?? 'http://gateway');
+  return `${protocol}//${host}${port === '' ? '' : `:${port}`}${path}`;
+}

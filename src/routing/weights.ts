@@ -2,7 +2,8 @@
 import { FnmeshError } from '../errors.js';
 import { WHOLE } from './route.js';
 import { shiftCommand } from './shift-command.js';
-import type { BasisPoints } from './route.js';
+import type { BasisPoints, Split } from './route.js';
+import { versionsOf } from './versions.js';
 
 const PERCENT = /^(\d*)(?:\.(\d*))?(%?)$/;
 
@@ -41,6 +42,13 @@ export function formatPercent(points: BasisPoints): string {
 /** A weight as it is typed in a command: 5000 → `50`, 1250 → `12.5`, 50 → `0.5%`. */
 export function formatWeight(points: BasisPoints): string {
   return points > 0 && points < 100 ? `${points / 100}%` : `${points / 100}`;
+}
+
+/** A split in one line: `v1 90 %, v2 10 %`. */
+export function formatSplit(split: Split): string {
+  return versionsOf(split)
+    .map((version) => `${version} ${formatPercent(split[version]!)}`)
+    .join(', ');
 }
 
 function unreadable(text: string, assign: string): FnmeshError {

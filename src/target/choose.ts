@@ -6,6 +6,7 @@ import { readAddress, readRegistry } from './address.js';
 import { ownSettings } from './own.js';
 import { contextApi, contextName, differing, said, secret } from './said.js';
 import { DEFAULT_PROBE, type FnContext, type Settings, type TargetSettings } from './settings.js';
+import { type ClusterSettings, OPEN_CLUSTER } from './cluster.js';
 import {
   type ChosenFn,
   type ChosenImages,
@@ -90,6 +91,30 @@ export function chooseTarget({ flags, env, settings, context }: Said): ChosenTar
             ...keptBack(own, fn),
           ],
   };
+}
+
+/** The cluster of a target, whether or not it has an Fn server yet; without a target, the one that the kubeconfig names. */
+export type ChosenCluster = {
+  readonly name: Setting<string>;
+  readonly cluster: ClusterSettings;
+  readonly fn: TargetSettings['fn'];
+};
+
+/**
+ * The cluster that is meant where no Fn server is needed.
+ * @throws FnmeshError as `chooseTarget`, apart from what is said of Fn servers.
+ */
+export function chooseCluster({ flags, env, settings }: Omit<Said, 'context'>): ChosenCluster {
+  const name = targetName({ flags, env, settings });
+  const own = ownSettings(name, isNamed(name), settings);
+  const open = own.cluster === null && name.value === LOCAL ? { ...own, cluster: OPEN_CLUSTER } : own;
+  const router = routerOf(name, open, flags);
+  if (router.kind === 'kubernetes') return { name, cluster: router.cluster, fn: own.fn };
+  throw new FnmeshError(
+    'usage',
+    `target ${name.value} (${name.from}) has the embedded gateway, and this is for clusters`,
+    { try: '--target NAME of a target with router: kubernetes in fnmesh.yaml' },
+  );
 }
 
 /** The namespace may stand in flags too, as every Kubernetes tool takes it. */

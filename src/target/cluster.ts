@@ -45,3 +45,27 @@ export type ClusterSettings = {
   /** Base URLs of the admin interfaces of all gateway Envoys; null: by port-forward. */
   readonly adminUrls: readonly Setting<string>[] | null;
 };
+
+/** A cluster of which nothing is said. */
+export const OPEN_CLUSTER: ClusterSettings = {
+  kubeconfig: null,
+  context: null,
+  namespace: null,
+  host: null,
+  api: null,
+  gateway: null,
+  makeGateway: false,
+  address: null,
+  proxy: 'dedicated',
+  mesh: null,
+  pin: 'secret',
+  clusterDomain: 'cluster.local',
+  dns: null,
+  image: null,
+  replicas: 2,
+  autoscale: null,
+  networkPolicy: false,
+  bodyBytes: 64 * 2 ** 20,
+  drainMs: 30_000,
+  adminUrls: null,
+};

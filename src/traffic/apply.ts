@@ -1,7 +1,7 @@
 // Applies a traffic plan: all of it, or nothing.
 import { FnmeshError } from '../errors.js';
 import { versionsOf } from '../routing/versions.js';
-import { formatSplit } from './plan.js';
+import { formatSplit } from '../routing/weights.js';
 import type { Emit } from '../events.js';
 import type { Change, Router, RouteTable } from '../router/router.js';
 import type { AppName } from '../routing/route.js';

@@ -1,7 +1,7 @@
 // What shift and undo plan: the rows to show and the writes that make them so. Plain JSON.
 import { FnmeshError } from '../errors.js';
 import { versionsOf } from '../routing/versions.js';
-import { formatPercent } from '../routing/weights.js';
+import { formatSplit } from '../routing/weights.js';
 import type { Reason, RouteChange, RouteTable } from '../router/router.js';
 import type { AppName, FunctionName, Split } from '../routing/route.js';
 
@@ -58,11 +58,4 @@ export function checkRevision(plan: TrafficPlan, ifRevision: number | undefined)
   if (newest.revision === ifRevision) return;
   const message = `${newest.function} is at change ${newest.revision} (${formatSplit(newest.before)}), not ${ifRevision}`;
   throw new FnmeshError('conflict', message, { try: `fnmesh history ${newest.function}` });
-}
-
-/** A split in one line: `v1 90 %, v2 10 %`. */
-export function formatSplit(split: Split): string {
-  return versionsOf(split)
-    .map((version) => `${version} ${formatPercent(split[version]!)}`)
-    .join(', ');
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { versionAnnotations } from '../../src/fn/notes.js';
 import type { Observed } from '../../src/fn/observe.js';
 import { observed } from '../../src/fn/observe.js';
-import { planWire, wire } from '../../src/deploy/wire.js';
+import { planRoutes, wire } from '../../src/deploy/wire.js';
 import { FnmeshError } from '../../src/errors.js';
 import type { Fn } from '../../src/fn/model.js';
 import type { RouteTable } from '../../src/router/router.js';
@@ -76,7 +76,7 @@ describe('the routes of what is on the server', () => {
     ['all as it should be: no write', ['cart/v1', 'cart/v2'], { cart: { v1: 1, v2: 9_999 } }, {}],
     ['several functions', ['cart/v1', 'price/v1'], { cart: { v1: 10_000 } }, { price: { v1: 10_000 } }],
   ])('%s', (_, there, before, written) => {
-    const { changes } = planWire('shop', server(...there), table(before), embedded);
+    const { changes } = planRoutes('shop', server(...there), table(before), { locate: embedded });
     const splits = changes.map((change) =>
       change.kind === 'put' ? [change.route.function, change.route.split] : [],
     );
@@ -84,11 +84,11 @@ describe('the routes of what is on the server', () => {
   });
 
   test('host and path of an existing route are kept; a new one gets its own', () => {
-    const plan = planWire(
+    const plan = planRoutes(
       'shop',
       server('shop/v1', 'cart/v1', 'cart/v2', 'price/v1'),
       table({ cart: { v1: 10_000 } }),
-      embedded,
+      { locate: embedded },
     );
     expect(plan.functions.map(({ function: name, host, path }) => [name, host, path])).toEqual([
       ['cart', 'my.host', '/own'],
@@ -99,12 +99,9 @@ describe('the routes of what is on the server', () => {
   });
 
   test('says what is missing and what cannot be routed', () => {
-    const [cart] = planWire(
-      'shop',
-      server('cart/v2', 'cart/v3-'),
-      table({ cart: { v1: 10_000 } }),
-      embedded,
-    ).functions;
+    const [cart] = planRoutes('shop', server('cart/v2', 'cart/v3-'), table({ cart: { v1: 10_000 } }), {
+      locate: embedded,
+    }).functions;
     expect(cart).toMatchObject({
       added: ['v2'],
       missing: ['v1'],
@@ -120,7 +117,7 @@ describe('the routes of what is on the server', () => {
     const [routed] = before.routes;
     const old = { ...routed!.route, rules, destinations: { v1: { fn: 'cart-v1', source: '/old' } } };
     const there = { app: 'shop', routes: [{ revision: 7, route: old }] };
-    const { changes } = planWire('shop', server('cart/v1'), there, embedded);
+    const { changes } = planRoutes('shop', server('cart/v1'), there, { locate: embedded });
     expect(changes).toMatchObject([
       { route: { rules, destinations: { v1: { source: '/cart/v1' } }, split: { v1: 10_000 } } },
     ]);
@@ -129,21 +126,26 @@ describe('the routes of what is on the server', () => {
   test('a destination on another Fn server says where; when it moves, the route is written', () => {
     const at = (base: string) => (app: string, trigger: { source: string }) =>
       `${base}/t/${app}${trigger.source}`;
-    const first = planWire('shop', server('cart/v1'), table({}), at('http://fn:8080')).changes[0];
+    const first = planRoutes('shop', server('cart/v1'), table({}), { locate: at('http://fn:8080') })
+      .changes[0];
     const route = first?.kind === 'put' ? first.route : undefined;
     expect(route?.destinations).toEqual({
       v1: { fn: 'cart-v1', source: '/cart/v1', endpoint: 'http://fn:8080/t/shop/cart/v1' },
     });
     const there = { app: 'shop', routes: [{ revision: 1, route: route! }] };
-    expect(planWire('shop', server('cart/v1'), there, at('http://fn:8080')).changes).toEqual([]);
-    expect(planWire('shop', server('cart/v1'), there, at('http://new:8080')).changes).toHaveLength(1);
+    expect(planRoutes('shop', server('cart/v1'), there, { locate: at('http://fn:8080') }).changes).toEqual(
+      [],
+    );
+    expect(
+      planRoutes('shop', server('cart/v1'), there, { locate: at('http://new:8080') }).changes,
+    ).toHaveLength(1);
   });
 
   test('what did not answer on another server does not take the traffic of what serves', () => {
     const at = (app: string, trigger: { source: string }) => `http://fn:8080/t/${app}${trigger.source}`;
     const observedThere = server('cart/v1', 'cart/v2');
     observedThere.fns[0]!.notes!.unready = true;
-    const plan = planWire('shop', observedThere, table({ cart: { v1: 5_000, v2: 5_000 } }), at);
+    const plan = planRoutes('shop', observedThere, table({ cart: { v1: 5_000, v2: 5_000 } }), { locate: at });
     expect(plan.functions[0]).toMatchObject({
       moved: [{ version: 'v2', from: null, to: 'http://fn:8080' }],
       unrouted: [
@@ -166,7 +168,10 @@ describe('the routes of what is on the server', () => {
   });
 
   test('only the functions asked for', () => {
-    const plan = planWire('shop', server('cart/v1', 'price/v1'), table({}), embedded, ['price']);
+    const plan = planRoutes('shop', server('cart/v1', 'price/v1'), table({}), {
+      locate: embedded,
+      only: ['price'],
+    });
     expect(plan.functions.map(({ function: name }) => name)).toEqual(['price']);
   });
 });
@@ -185,9 +190,16 @@ test('a route that somebody writes meanwhile is read again, and kept', async () 
     }
     return write(changes, why);
   };
-  const plan = await wire('shop', server('cart/v1', 'cart/v2', 'cart/v3'), router, reason, embedded);
+  const plan = await wire(
+    'shop',
+    server('cart/v1', 'cart/v2', 'cart/v3'),
+    { router, locate: embedded, emit: () => undefined },
+    reason,
+  );
   expect(plan.functions[0]?.before).toEqual({ v1: 4_000, v2: 6_000 });
   expect((await router.read('shop')).routes[0]?.route.split).toEqual({ v1: 4_000, v2: 6_000, v3: 0 });
   router.write = () => Promise.reject(new FnmeshError('conflict', 'always'));
-  await expect(wire('shop', server('new/v1'), router, reason, embedded)).rejects.toThrow('always');
+  await expect(
+    wire('shop', server('new/v1'), { router, locate: embedded, emit: () => undefined }, reason),
+  ).rejects.toThrow('always');
 });

@@ -37,6 +37,7 @@ export function memoryRouter(): MemoryRouter {
     unready,
     asked: [],
     writes: 0,
+    pin: ({ version }) => Promise.resolve(['Fnmesh-Version', version]),
     apps: () => Promise.resolve([...routes.keys()].filter((app) => of(app).size > 0).sort()),
     read: (app) => Promise.resolve(table(app)),
     write(asked, reason) {

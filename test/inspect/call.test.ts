@@ -9,7 +9,7 @@ test.each(['constructor', 'v9'])(
     const table = { app: 'shop', routes: [{ route: routeOf('cart', { v1: 10_000 }), revision: 1 }] };
     const options = { function: 'cart', version, method: 'GET', query: '', headers: [] };
     await expect(
-      callFunction(table, 'http://127.0.0.1:1', new GatewayClient(), options),
+      callFunction(table, 'http://127.0.0.1:1', new GatewayClient(), () => Promise.resolve(null), options),
     ).rejects.toMatchObject({
       code: 'not_found',
       message: `cart has no version ${version}; it has v1`,
@@ -17,3 +17,11 @@ test.each(['constructor', 'v9'])(
     });
   },
 );
+
+test('a version cannot be called alone where pins are off', async () => {
+  const table = { app: 'shop', routes: [{ route: routeOf('cart', { v1: 10_000 }), revision: 1 }] };
+  const options = { function: 'cart', version: 'v1', method: 'GET', query: '', headers: [] };
+  await expect(
+    callFunction(table, 'http://127.0.0.1:1', new GatewayClient(), () => Promise.resolve(null), options),
+  ).rejects.toMatchObject({ code: 'config', message: 'cart/v1 cannot be called alone: pins are off' });
+});

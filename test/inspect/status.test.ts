@@ -38,7 +38,7 @@ const inputs: StatusInputs = {
   traffic: {},
   states: [],
   embedded: true,
-  gatewayPort: 8082,
+  gatewayUrl: 'http://127.0.0.1:8082',
 };
 
 test.each([
@@ -91,8 +91,8 @@ test('all apps are those of the Fn server and those that have routes; what is go
     const router = memoryRouter();
     await router.write([put('cart', { v1: 10_000 }, null)], REASON);
     const control = { call: () => Promise.resolve([]) } as unknown as ControlClient;
-    const gateway = { gatewayUrl: 'http://127.0.0.1:8082' };
-    const target = { control, fn: server, router, server: gateway, embedded: true };
+    const gatewayUrl = () => Promise.resolve('http://127.0.0.1:8082');
+    const target = { control, fn: server, router, gatewayUrl, embedded: true };
     const apps = await readStatus(target, undefined);
     expect(apps.map(({ app }) => app)).toEqual(['empty', 'shop']);
     expect(apps[1]?.functions[0]?.versions).toMatchObject([
@@ -162,8 +162,8 @@ test('of another Fn server the embedded one is not asked what runs', async () =>
     const router = memoryRouter();
     await router.write([put('cart', { v1: 10_000 }, null)], REASON);
     const control = { call: () => Promise.reject(new Error('asked')) } as unknown as ControlClient;
-    const gateway = { gatewayUrl: 'http://127.0.0.1:8082' };
-    const target = { control, fn: new FnClient(api.base), router, server: gateway, embedded: false };
+    const gatewayUrl = () => Promise.resolve('http://127.0.0.1:8082');
+    const target = { control, fn: new FnClient(api.base), router, gatewayUrl, embedded: false };
     expect((await readStatus(target, 'shop'))[0]?.functions[0]?.address).toBe(
       'http://shop.localhost:8082/cart',
     );

@@ -5,7 +5,7 @@ import { formatPercent } from '../../routing/weights.js';
 import { bytes, seconds } from '../format.js';
 import { table } from '../table.js';
 import { changeText, errorLines } from './changes.js';
-import { functionLines } from './wire.js';
+import { frontLines, functionLines } from './wire.js';
 
 /** A row per version, what failed, the addresses, and what to type next. `dry` = nothing was done, `prune` = it was to remove what has no folder. */
 export function deployView(
@@ -21,6 +21,7 @@ export function deployView(
     parts.push(`${fn}/${version} would be removed, as keep: in fnmesh.yaml says`);
   }
   parts.push(...orphanLines(result.orphans, prune));
+  parts.push(...frontLines(result.front, dry));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
   for (const { why, command } of result.next) parts.push(`${why}: ${command}`);

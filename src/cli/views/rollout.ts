@@ -24,7 +24,7 @@ export function foreseenView(
  */
 export function rolloutView(
   result: RolloutResult & { shift: TrafficResult | null; shiftError?: RowError },
-  gatewayUrl: string,
+  gatewayUrl: string | null,
   cwd: string,
 ): string {
   const { removed, stayed, bumped, shift } = result;

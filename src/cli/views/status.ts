@@ -12,17 +12,18 @@ import { changeLine } from './history.js';
 export function statusView(server: ServerInfo | null, apps: AppStatus[], elsewhere?: string): string {
   if (!server) return 'embedded server: not running (`fnmesh deploy` starts it)';
   const head = `embedded server ${server.version}: Fn API ${server.fnUrl}, gateway ${server.gatewayUrl}, ${server.stopping ? 'stopping' : `up since ${server.startedAt}`}`;
-  const blocks = apps.map(appView);
+  const blocks = apps.map((app) => appView(app));
   const fn = elsewhere === undefined ? [] : [`Fn server ${elsewhere}, behind that gateway`];
   return [[head, ...fn].join('\n'), ...server.warnings.map((text) => `warning: ${text}`), ...blocks].join(
     '\n\n',
   );
 }
 
-function appView(app: AppStatus): string {
+/** The block of an app. `ready`: ready endpoints of each `FN/v1`, on a cluster. */
+export function appView(app: AppStatus, ready?: ReadonlyMap<string, number>): string {
   const lines = [`app ${app.app}`];
   if (app.functions.length === 0) lines.push('  nothing deployed by fnmesh');
-  const rows = app.functions.flatMap((fn) => fn.versions.map((version) => row(fn, version)));
+  const rows = app.functions.flatMap((fn) => fn.versions.map((version) => row(fn, version, ready)));
   const text = table(
     ['function', 'version', 'release', 'weight', 'state', 'requests', 'errors', 'p95', 'address'],
     rows,
@@ -42,13 +43,14 @@ function appView(app: AppStatus): string {
   return lines.join('\n');
 }
 
-function row(fn: FunctionStatus, version: VersionStatus): string[] {
+function row(fn: FunctionStatus, version: VersionStatus, ready?: ReadonlyMap<string, number>): string[] {
+  const endpoints = ready?.get(`${fn.function}/${version.version}`);
   return [
     fn.function,
     version.version,
     version.release === null ? '-' : String(version.release),
     version.weight === null ? 'not routed' : formatPercent(version.weight),
-    version.state,
+    endpoints === undefined || version.state !== 'deployed' ? version.state : `${endpoints} ready`,
     String(version.requests),
     String(version.errors),
     latency(version.p95),

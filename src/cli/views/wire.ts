@@ -1,9 +1,10 @@
 import type { WiredFunction, WirePlan } from '../../deploy/wire.js';
 import { formatPercent } from '../../routing/weights.js';
+import { routeUrl } from '../../routing/match.js';
 import { versionsOf } from '../../routing/versions.js';
 
 /** Each function's address and split, what was added, and what is missing. */
-export function wireView(plan: WirePlan, gatewayUrl: string, dry: boolean): string {
+export function wireView(plan: WirePlan, gatewayUrl: string | null, dry: boolean): string {
   if (plan.functions.length === 0) return `app ${plan.app} has no functions that fnmesh deployed`;
   const changed = new Set(
     plan.changes.map((change) => (change.kind === 'put' ? change.route.function : change.function)),
@@ -12,7 +13,7 @@ export function wireView(plan: WirePlan, gatewayUrl: string, dry: boolean): stri
     const state = !changed.has(fn.function) ? 'unchanged' : dry ? 'would be wired' : 'wired';
     return [...functionLines(fn, gatewayUrl), `  ${state}`];
   });
-  return lines.join('\n');
+  return [...lines, ...frontLines(plan.front, dry)].join('\n');
 }
 
 /** Where a function answers and with which shares, and which of its versions no request reaches. */
@@ -21,8 +22,7 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
   const { after } = fn;
   if (after) {
     const shares = versionsOf(after).map((version) => `${version} ${formatPercent(after[version]!)}`);
-    const port = gatewayUrl === null ? '' : `:${new URL(gatewayUrl).port}`;
-    lines.push(`${fn.function} answers at http://${fn.host}${port}${fn.path}  (${shares.join(', ')})`);
+    lines.push(`${fn.function} answers at ${routeUrl(gatewayUrl, fn)}  (${shares.join(', ')})`);
   }
   lines.push(
     ...fn.unrouted.map(({ version, why }) => `${fn.function}/${version} is deployed but not routed: ${why}`),
@@ -40,4 +40,25 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
     ),
   );
   return lines;
+}
+
+/** The most objects that are shown one by one. */
+const MOST_SHOWN = 12;
+
+/** What stands before the functions besides routes, as far as it changes; of many only how many. */
+export function frontLines(front: WirePlan['front'], dry: boolean): string[] {
+  if (front === null) return [];
+  const done = { create: 'created', update: 'updated', remove: 'removed' } as const;
+  const said = (action: keyof typeof done): string => (dry ? `would be ${done[action]}` : done[action]);
+  const lines = front.objects.map(({ action, kind, namespace, name, fields }) => {
+    return `${kind} ${namespace}/${name} ${said(action)}${fields.length > 0 ? `: ${fields.join(', ')}` : ''}`;
+  });
+  const counts = new Map<string, number>();
+  for (const { action, kind } of front.objects) {
+    const what = `${kind} ${said(action)}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  const summary = [...counts].map(([what, count]) => `${count} × ${what}`);
+  const shown = lines.length > MOST_SHOWN ? summary : lines;
+  return [...shown, ...front.warnings.map((text) => `warning: ${text}`)];
 }

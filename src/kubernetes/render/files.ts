@@ -63,7 +63,8 @@ export function asStream({ files }: Rendered): string {
     .join('');
 }
 
-function documents(objects: readonly KubeObject[]): string {
+/** Objects as a stream of YAML documents, in the order in which they can be applied. */
+export function documents(objects: readonly KubeObject[]): string {
   return inOrder(objects)
     .map((object) => `---\n${yamlText(object)}`)
     .join('');

@@ -12,7 +12,7 @@ const result = (versions: Partial<VersionRow>[], more: Partial<DeployResult> = {
   app: { name: 'shop', action: 'unchanged', changes: [], kept: [], touches: [] },
   server: 'http://h:8080',
   versions: versions.map((row) => ({ ...ROW, ...row })),
-  ...{ functions: [], orphans: [], next: [], failed: 0 },
+  ...{ functions: [], front: null, orphans: [], next: [], failed: 0 },
   ...more,
 });
 const lines = (...asked: Parameters<typeof deployView>) => deployView(...asked).split('\n');

@@ -1,0 +1,161 @@
+// What stands behind the ports of a target whose routes are on a cluster. Imported only for such targets.
+import type { ClusterTarget, FnSide } from './compose.js';
+import type { Readiness } from './deploy/ports.js';
+import { FnmeshError } from './errors.js';
+import type { Emit } from './events.js';
+import { connectCluster } from './kubernetes/client.js';
+import { judgeReady, type ReadyResult } from './fn/ready.js';
+import type { Cluster, ServiceCall } from './kubernetes/cluster.js';
+import { gatewayUrl } from './kubernetes/detect/gateway-url.js';
+import { detectSite, type PinUse } from './kubernetes/detect/detect.js';
+import { ensurePinSecret } from './kubernetes/detect/pin.js';
+import { GatewayProxies } from './kubernetes/envoy/gateways.js';
+import type { Front } from './kubernetes/front.js';
+import { KubernetesFront } from './kubernetes/front/run.js';
+import type { Site } from './kubernetes/site.js';
+import { KubernetesRouter } from './router/kubernetes.js';
+import type { ClusterSettings } from './target/cluster.js';
+import type { ChosenTarget, Probe } from './target/target.js';
+
+/** How long the first call of a version may take: its image is pulled for it. */
+const READY_MS = 60_000;
+
+/** A cluster, and where an app stands on it. */
+export type ClusterPlace = {
+  cluster: Cluster;
+  settings: ClusterSettings;
+  /** The target's name. */
+  name: string;
+  namespace: string;
+  router: KubernetesRouter;
+  proxies: GatewayProxies;
+  /** @throws FnmeshError as `detectSite`. */
+  site(app: string, pinUse?: PinUse): Promise<Site>;
+  host(app: string): Promise<string>;
+  /** Base URL by which this machine reaches the gateway. @throws FnmeshError `config` when nobody knows. */
+  gatewayUrl(app: string): Promise<string>;
+  /** What makes and removes what stands before the app's functions. */
+  front(app: string, options?: FrontOptions): Promise<Front>;
+  close(): void;
+};
+
+/** `pins`: whether their secret is made where there is none yet. */
+export type FrontOptions = { allowGap?: boolean; pins?: 'ensure' | 'read' };
+
+type OnCluster = ChosenTarget & { router: Extract<ChosenTarget['router'], { kind: 'kubernetes' }> };
+
+/**
+ * The target; its API server has not been asked anything yet.
+ * @throws FnmeshError `config` as `connectCluster`.
+ */
+export async function clusterTarget(chosen: OnCluster, emit: Emit, fnSide: FnSide): Promise<ClusterTarget> {
+  const settings = chosen.router.cluster;
+  const cluster = await connectCluster(settings, process.env, emit);
+  const place = placeOn(cluster, settings, chosen);
+  const { router } = place;
+  const readiness = throughCluster(fnSide.readiness, cluster, chosen.probe, settings.clusterDomain, emit);
+  return { chosen, server: null, control: null, place, ...fnSide, readiness, router };
+}
+
+function placeOn(
+  cluster: Cluster,
+  settings: ClusterSettings,
+  { name, probe }: Pick<ChosenTarget, 'name' | 'probe'>,
+): ClusterPlace {
+  const namespace = settings.namespace?.value ?? cluster.identity.namespace;
+  const sites = new Map<string, Promise<Site>>();
+  const site = (app: string, pinUse: PinUse = 'none'): Promise<Site> => {
+    const key = `${pinUse} ${app}`;
+    const known = sites.get(key);
+    if (known !== undefined) return known;
+    const found = detectSite(app, settings, cluster, pinUse).then(({ site }) => site);
+    sites.set(key, found);
+    return found;
+  };
+  const proxies = new GatewayProxies(cluster, settings.adminUrls?.map(({ value }) => value) ?? null);
+  const openSite = async (app: string) => {
+    const { pin: _, ...rest } = await site(app);
+    if (settings.pin !== 'secret') return { ...rest, pin: { kind: settings.pin } };
+    const secret = (): Promise<string> => ensurePinSecret(cluster, namespace, app);
+    return { ...rest, pin: { kind: 'secret' as const, secret } };
+  };
+  const router = new KubernetesRouter(cluster, openSite, {
+    namespace,
+    probe,
+    timeoutMs: READY_MS,
+    drainMs: settings.drainMs,
+    dataPlane: proxies,
+  });
+  return {
+    cluster,
+    settings,
+    name: name.value,
+    namespace,
+    router,
+    proxies,
+    site,
+    host: async (app) => settings.host?.value ?? (await site(app)).host,
+    gatewayUrl: async (app) => {
+      if (settings.address !== null) return settings.address.value;
+      const found = await gatewayUrl(await site(app), settings, cluster);
+      if (found.url !== null) return found.url;
+      throw new FnmeshError('config', `where the gateway is reached from here is not known: ${found.from}`, {
+        try: `fnmesh forward --target ${name.value}, and address: http://127.0.0.1:8082 of the target in fnmesh.yaml`,
+      });
+    },
+    front: async (app, { allowGap = false, pins = 'ensure' } = {}) =>
+      new KubernetesFront(cluster, await site(app, pins), settings, { allowGap, dataPlane: proxies }),
+    close: () => cluster.close(),
+  };
+}
+
+/** A Service's name inside the cluster. */
+const SERVICE = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(?:\.(.+))?$/;
+
+/** An Fn server that only Pods reach is called through the API server's Service proxy, where that is permitted. */
+function throughCluster(
+  readiness: Readiness,
+  cluster: Cluster,
+  probe: Probe,
+  domain: string,
+  emit: Emit,
+): Readiness {
+  if (readiness.when !== 'after' || probe === 'none') return readiness;
+  let isForbidden = false;
+  return {
+    ...readiness,
+    async call(endpoint) {
+      const url = new URL(endpoint);
+      const [, service, namespace, rest = domain] = SERVICE.exec(url.hostname) ?? [];
+      if (service === undefined || namespace === undefined || rest !== domain)
+        return readiness.call(endpoint);
+      const port = url.port === '' ? (url.protocol === 'https:' ? 'https:443' : '80') : url.port;
+      const where = { namespace, service, port, path: url.pathname };
+      try {
+        return await callService(cluster, where, probe);
+      } catch (error) {
+        if (!(error instanceof FnmeshError) || error.code !== 'config') throw error;
+        if (!isForbidden) {
+          const text = `${url.host} is reached by Pods only, and may not be called through the API server: versions were not called (${error.message})`;
+          emit({ type: 'warning', text });
+        }
+        isForbidden = true;
+        return { ready: true, status: 0, ms: 0 };
+      }
+    },
+  };
+}
+
+async function callService(
+  cluster: Cluster,
+  where: Pick<ServiceCall, 'namespace' | 'service' | 'port' | 'path'>,
+  { method, headers, body }: Exclude<Probe, 'none'>,
+): Promise<ReadyResult> {
+  const name = `Service ${where.namespace}/${where.service}`;
+  const way = `kubectl get --raw /api/v1/namespaces/${where.namespace}/services/${where.service}:${where.port}/proxy${where.path}`;
+  const began = performance.now();
+  const call = { ...where, method, headers, timeoutMs: READY_MS, ...(body !== undefined && { body }) };
+  const { status, headers: got, body: text } = await cluster.call(call);
+  const against = judgeReady({ status, callId: got['fn-call-id'] !== undefined, text }, name, method, way);
+  return against ?? { ready: true, status, ms: Math.round(performance.now() - began) };
+}
