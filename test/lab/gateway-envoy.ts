@@ -76,7 +76,12 @@ export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): 
   writeFileSync(bootstrap, JSON.stringify(bootstrapOf(place, first.routes.name, rds, cds)));
   const log = join(dir, 'envoy.log');
   const words = ['--config-path', bootstrap, '--concurrency', '1', '--disable-hot-restart'];
-  const daemon = startDaemon('envoy', program(), [...words, '--log-level', 'warning'], log);
+  const daemon = startDaemon(
+    'envoy',
+    program(),
+    [...words, '--log-level', 'warning', '--file-flush-interval-msec', '100'],
+    log,
+  );
 
   /** Until Envoy says that it has every file as it is now, and no cluster that still warms up. */
   const arrived = async (): Promise<void> => {

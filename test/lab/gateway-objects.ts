@@ -11,8 +11,8 @@ const FOREVER = '2026-01-01T00:00:00Z';
 export async function applyGatewayObjects(api: Api, names: GatewayNames, address: string): Promise<void> {
   for (const object of gatewayObjects(names, address)) {
     const { status, ...rest } = object;
-    await apply(api, rest as KubeObject, '');
-    if (status !== undefined) await apply(api, { ...rest, status } as KubeObject, '/status');
+    await apply(api, rest, '');
+    if (status !== undefined) await apply(api, { ...rest, status }, '/status');
   }
 }
 
