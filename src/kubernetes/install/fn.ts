@@ -7,6 +7,8 @@ import { policies } from './policies.js';
 import { runners } from './runners.js';
 import { apiServer, loadBalancers } from './servers.js';
 
+export { parseSecretKey } from './options.js';
+
 /** What is to be applied, in this order; what a target's `fn:` says of it; and what a person must know of it. */
 export type FnInstall = {
   objects: KubeObject[];

@@ -65,6 +65,19 @@ const isSize = (text: string): boolean => (quantityOf(text) ?? 0) > 0;
 const isCount = (number: number): boolean => Number.isInteger(number) && number >= 1 && number <= 100;
 
 /**
+ * Reads `SECRET/KEY`.
+ * @param flag As the command line has it, for the message.
+ * @throws FnmeshError `usage`.
+ */
+export function parseSecretKey(text: string, flag: string): SecretKey {
+  const [name = '', key = '', ...rest] = text.split('/');
+  if (rest.length === 0 && isSecret({ name, key })) return { name, key };
+  throw new FnmeshError('usage', `${flag} ${JSON.stringify(text)} is not written SECRET/KEY`, {
+    try: `${flag} fn-db/url`,
+  });
+}
+
+/**
  * The options as they are, when each is of its form and they fit together.
  * @throws FnmeshError `config` that names the first one that is not.
  */

@@ -2,6 +2,7 @@
 import { ANNOTATIONS } from '../names.js';
 import type { KubeObject } from '../object.js';
 import { LIVE_EDITS } from '../owner.js';
+import { RECORD } from '../route-record.js';
 import { inOrder } from './order.js';
 import { yamlText } from './yaml.js';
 
@@ -64,7 +65,8 @@ export function asStream({ files }: Rendered): string {
 }
 
 /** Objects as a stream of YAML documents, in the order in which they can be applied. */
-export function documents(objects: readonly KubeObject[]): string {
+export /** YAML documents, each with its `---`, in the order in which they are best applied. */
+function documents(objects: readonly KubeObject[]): string {
   return inOrder(objects)
     .map((object) => `---\n${yamlText(object)}`)
     .join('');
@@ -106,7 +108,9 @@ function recipe(routes: readonly KubeObject[]): string {
         kind,
         jsonPointers: [
           RULES[kind]!.pointer,
-          ...Object.values(ANNOTATIONS).map((key) => `/metadata/annotations/${key.replace('/', '~1')}`),
+          ...[...Object.values(ANNOTATIONS), ...Object.values(RECORD)].map(
+            (key) => `/metadata/annotations/${key.replace('/', '~1')}`,
+          ),
         ],
       })),
       syncPolicy: { syncOptions: ['RespectIgnoreDifferences=true'] },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type FnInstall, renderFn } from '../../../src/kubernetes/install/fn.js';
+import { type FnInstall, parseSecretKey, renderFn } from '../../../src/kubernetes/install/fn.js';
 import { FN_DEFAULTS, type FnOptions } from '../../../src/kubernetes/install/options.js';
 import { kindOf, type KubeObject } from '../../../src/kubernetes/object.js';
 
@@ -228,6 +228,16 @@ test('the database is named, not written down', () => {
   });
   expect(of(install, 'Secret')).toEqual([]);
   expect(of(install, 'PersistentVolumeClaim')).toEqual([]);
+});
+
+test.each(['fn-db', 'a/b/c', '/url', 'fn-db/', 'Fn/url', 'a b/url', ''])('%j is no SECRET/KEY', (text) => {
+  expect(() => parseSecretKey(text, '--database')).toThrow(
+    expect.objectContaining({ code: 'usage' }) as Error,
+  );
+});
+
+test('a Secret and its key', () => {
+  expect(parseSecretKey('fn-db/FN_DB_URL', '--database')).toEqual({ name: 'fn-db', key: 'FN_DB_URL' });
 });
 
 test('what is privileged, open or missing is said', () => {
