@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { connectCluster } from '../../src/kubernetes/client.js';
 import type { KubeObject } from '../../src/kubernetes/object.js';
 import { openLab } from './lab.js';
 
@@ -147,7 +148,8 @@ test('a Deployment runs its own configuration, rolls to the next one, and is gon
   await until(async () => (await pods(namespace)).every(({ metadata }) => !before.includes(metadata.name)));
   expect(await called(namespace)).toEqual({ status: 200, body: 'two\n' });
   const [pod] = await pods(namespace);
-  expect(await lab.log(namespace, pod!.metadata.name)).toContain('GET /ready HTTP/1.1');
+  const read = await lab.kubectl(['logs', pod!.metadata.name, '-n', namespace, '--tail=1']);
+  expect(read.stdout).toMatch(/^.*"GET .* HTTP\/1\.1" 200 .*\n$/);
 
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
   const ready = async (): Promise<number> => {
@@ -183,6 +185,24 @@ test('a Pod reaches what the test listens on, by a name that the test sets', asy
   expect((await called(namespace, '/fn')).status).toBe(502);
   lab.dns.remove('fn.example');
   server.close();
+});
+
+test('a port of a Pod is to be had through the API server', async () => {
+  const namespace = await lab.namespace();
+  await apply(namespace, ...objects('one'));
+  await rolledOut(namespace);
+  const [pod] = await pods(namespace);
+  const cluster = await connectCluster(
+    { kubeconfig: { value: lab.kubeconfig, from: 'test' }, context: null, namespace: null },
+    {},
+    () => undefined,
+  );
+  const stream = await cluster.connect(namespace, pod!.metadata.name, 8080);
+  stream.write('GET / HTTP/1.0\r\n\r\n');
+  let text = '';
+  for await (const part of stream) text += String(part);
+  expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\none\n$/);
+  cluster.close();
 });
 
 test('a request under way is answered before its Pod ends', async () => {

@@ -11,6 +11,7 @@ import { apiReady, startApiServer, startControllers } from './control-plane.js';
 import { applyCrds } from './crds.js';
 import type { Daemon } from './daemon.js';
 import { startDns } from './dns.js';
+import { startKubelet } from './kubelet.js';
 import { ranKubectl, type Ran } from './kubectl.js';
 import { addAddress, DNS_ADDRESS, setUpNetwork } from './network.js';
 import { startNodeAgent } from './node-agent.js';
@@ -100,6 +101,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab & { stop()
       maxPreStopSeconds: options.maxPreStopSeconds ?? 1,
     });
     ends.push(() => agent.stop());
+    const kubelet = await startKubelet(dir, (namespace, name) => agent.pod(namespace, name));
+    ends.push(() => kubelet.close());
     const ready = Date.now();
     await Promise.all([
       applyCrds(lab.api, programs),

@@ -1,6 +1,7 @@
 // What scheduler and kubelet do on a real cluster, for one Node: binds Pods, runs each one's nginx for real, reports
-// how it is, ends deleted ones. Its kubelet port serves the containers' logs, so that `kubectl logs` works.
+// how it is, and ends deleted ones.
 import type { KubeObject } from '../../src/kubernetes/object.js';
+import { KUBELET_PORT } from './kubelet.js';
 import { NODE_ADDRESS } from './network.js';
 import { RunningPod, type NodeSettings } from './pod.js';
 import type { Pod } from './pod-types.js';
@@ -34,6 +35,7 @@ export async function startNodeAgent(settings: NodeSettings): Promise<NodeAgent>
     {
       status: {
         addresses: [{ type: 'InternalIP', address: NODE_ADDRESS }],
+        daemonEndpoints: { kubeletEndpoint: { Port: KUBELET_PORT } },
         capacity: { cpu: '64', memory: '256Gi', pods: '60000' },
         allocatable: { cpu: '64', memory: '256Gi', pods: '60000' },
         conditions: [

@@ -73,6 +73,11 @@ export class RunningPod {
     return join(this.#dir, container ?? this.#pod.spec.containers[0]!.name, 'log');
   }
 
+  /** Its IP address, once it has one. */
+  get address(): string | undefined {
+    return this.#sandbox?.address;
+  }
+
   /** Runs it until `end` or `drop`. */
   async run(): Promise<void> {
     this.#report();
