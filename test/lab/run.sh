@@ -32,6 +32,6 @@ trap 'rmdir "$FNMESH_LAB_DIR"' EXIT
 export FNMESH_LAB_DIR FNMESH_LAB_PROGRAMS PATH=$FNMESH_LAB_PROGRAMS:$PATH
 
 # bash is the first process inside: it reaps what is orphaned there. The lab's files are in memory.
-unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
+setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
   mount -t tmpfs -o mode=755 lab "$FNMESH_LAB_DIR" && ip link set lo up && "$@"
   exit $?' run "$@"
