@@ -46,7 +46,8 @@ const number = (value: unknown): string => JSON.stringify(value).replace(/^(-?\d
 
 // A letter or a slash first: no number, date, sign or anchor begins so. A colon only between two of these.
 const PLAIN = /^[A-Za-z/](?:[A-Za-z0-9_/.@-]|:(?=[A-Za-z0-9_/.@-]))*$/;
-const isTaken = (text: string): boolean => /^(y|n|yes|no|true|false|on|off|null)$/i.test(text);
+// The last is a number to some readers of YAML 1.1.
+const isTaken = (text: string): boolean => /^(y|n|yes|no|true|false|on|off|null|e[-+]?\d+)$/i.test(text);
 
 function textOf(text: string, indent: string): string {
   if (PLAIN.test(text) && !isTaken(text)) return text;

@@ -28,8 +28,8 @@ describe('yamlText', () => {
     ['what YAML 1.1 takes for a truth value', ['on', 'No', 'y', 'NULL'], '- "on"\n- "No"\n- "y"\n- "NULL"\n'],
     [
       'what is taken for a number',
-      ['1e3', '0o7', '1:30', '.5', '1_0', '~'],
-      '- "1e3"\n- "0o7"\n- "1:30"\n- ".5"\n- "1_0"\n- "~"\n',
+      ['1e3', '0o7', '1:30', '.5', '1_0', '~', 'E9', 'e-5'],
+      '- "1e3"\n- "0o7"\n- "1:30"\n- ".5"\n- "1_0"\n- "~"\n- "E9"\n- "e-5"\n',
     ],
     [
       'what opens something',
@@ -91,7 +91,7 @@ describe('yamlText', () => {
         const plain: unknown = JSON.parse(JSON.stringify(value));
         expect(parse(yamlText(value), { version, merge: false })).toEqual(plain);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 });
