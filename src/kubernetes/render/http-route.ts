@@ -29,7 +29,7 @@ type BackendRef = {
 };
 
 /** One entry of an HTTPRoute's `rules`, as fnmesh writes it (Gateway API 1.6, HTTPRouteRule). */
-export type GatewayRule = {
+type GatewayRule = {
   name: string;
   matches: { path: { type: 'Exact'; value: string }; headers?: HeaderMatchRef[] }[];
   backendRefs: BackendRef[];

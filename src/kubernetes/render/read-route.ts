@@ -15,7 +15,7 @@ import { notesOf } from './route-notes.js';
 import { SPLIT_RULE } from './rules.js';
 
 /** The weights that fnmesh wrote last, and those that somebody else has put in their place. */
-export type Drift = {
+type Drift = {
   asked: Split;
   /** All 0 when no version gets anything any more. */
   live: Split;

@@ -74,7 +74,7 @@ export function rulesOf(site: Site, route: Route): PathRule[] {
 }
 
 /** The value of `Fnmesh-Version` that asks for the version; null where requests cannot be pinned. */
-export function pinValue({ pin }: Pick<Site, 'pin'>, version: VersionName): string | null {
+function pinValue({ pin }: Pick<Site, 'pin'>, version: VersionName): string | null {
   if (pin.kind === 'off') return null;
   return pin.kind === 'on' ? version : `${version}.${pin.secret}`;
 }
