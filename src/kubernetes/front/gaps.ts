@@ -6,44 +6,42 @@ import { formatWeight } from '../../routing/weights.js';
 import { type KubeObject, objectName } from '../object.js';
 import { renderRoutes } from '../render/routes.js';
 import type { Site } from '../site.js';
-import { bindingOf, functionOf, isOfApi, isParked, routesOfOtherApi } from './live-routes.js';
+import { bindingOf, isOfApi, isParked, routesOfOtherApi } from './live-routes.js';
 import type { FrontInput } from './plan.js';
 
 const OTHER = { istio: 'HTTPRoutes', 'gateway-api': 'VirtualServices' } as const;
 
 /**
- * Live objects of the other API, of functions that have none of the site's yet; those parked already too.
- * @throws FnmeshError `config` when that makes a gap and nobody allowed it, `conflict` when the switch would shift traffic.
+ * Live objects of the other API that still lead somewhere.
+ * @throws FnmeshError `config` when taking them away makes a gap and nobody allowed it, `conflict` when the switch would
+ *   shift traffic.
  */
-export function switched({
+export function ofOtherApi({
   site,
   routes,
   live,
   allowGap,
 }: Pick<FrontInput, 'site' | 'routes' | 'live' | 'allowGap'>): KubeObject[] {
-  const found = routesOfOtherApi(site, live.routes);
-  for (const { object, route } of found) {
+  const serving = routesOfOtherApi(site, live.routes).flatMap(({ object, route }) => {
     const wanted = routes.find(({ function: fn }) => fn === route.function);
-    if (wanted === undefined || sameShares(wanted.split, route.split)) continue;
+    return wanted === undefined ? [] : [{ object, route, wanted }];
+  });
+  for (const { object, route, wanted } of serving) {
+    if (sameShares(wanted.split, route.split)) continue;
     throw new FnmeshError(
       'conflict',
       `${objectName(object)} splits ${inWords(route.split)}, and the switch to api: ${site.api} would make it ${inWords(wanted.split)}`,
       { try: 'go back to the api: that the target had, shift there, then switch' },
     );
   }
-  const objects = live.routes.filter(
-    (object) =>
-      found.some((each) => functionOf(each.object) === functionOf(object)) && !isOfApi(site, object),
-  );
-  const loose = objects.filter((object) => !isParked(object));
-  if (loose.length === 0 || allowGap) return objects;
-  throw new FnmeshError(
-    'config',
-    `${site.app} has ${OTHER[site.api]}, and the target says api: ${site.api}. ${gapOf(site)}`,
-    {
-      try: 'fnmesh wire --allow-gap, or the api: that the target had',
-    },
-  );
+  if (!allowGap && serving.some(({ object }) => !isParked(object))) {
+    throw new FnmeshError(
+      'config',
+      `${site.app} has ${OTHER[site.api]}, and the target says api: ${site.api}. ${gapOf(site)}`,
+      { try: 'fnmesh wire --allow-gap, or the api: that the target had' },
+    );
+  }
+  return live.routes.filter((object) => !isOfApi(site, object) && !isParked(object));
 }
 
 /** Which requests fail while the API is switched. */

@@ -66,14 +66,23 @@ export function isRenderedOtherwise(site: Site, route: Route, live: readonly Kub
   });
 }
 
-/** The routes that objects of the other API tell, where the site's own has none yet: a switch is to be made. */
+/**
+ * The routes that objects of the other API tell because the site's own has none yet: a switch is to be made, or was
+ * broken off. An own one that is parked counts only where the other is parked as well.
+ */
 export function routesOfOtherApi(
   site: Site,
   live: readonly KubeObject[],
 ): { object: KubeObject; route: Route }[] {
-  const own = new Set(live.filter((object) => isOfApi(site, object)).map(functionOf));
+  const own = new Map(
+    live.filter((object) => isOfApi(site, object)).map((object) => [functionOf(object), object]),
+  );
   return live
-    .filter((object) => !isOfApi(site, object) && !own.has(functionOf(object)))
+    .filter((object) => !isOfApi(site, object))
+    .filter((object) => {
+      const mine = own.get(functionOf(object));
+      return mine === undefined || (isParked(mine) && !isParked(object));
+    })
     .flatMap((object) => {
       const read = readRoute(object);
       return read === null ? [] : [{ object, route: read.route }];

@@ -11,13 +11,12 @@ import { LABELS, sharedProxy, versionObject } from '../names.js';
 import type { KubeObject } from '../object.js';
 import { refuseManaged } from '../owner.js';
 import type { Site } from '../site.js';
-import { gapOf, moves, switched } from './gaps.js';
+import { gapOf, moves, ofOtherApi } from './gaps.js';
 import type { LiveFront } from './live.js';
 import {
   functionOf,
   hasRouteHeader,
   isOfApi,
-  isParked,
   isRenderedOtherwise,
   refuseForeignRules,
 } from './live-routes.js';
@@ -60,7 +59,7 @@ export function planFront(input: FrontInput): FrontPlan {
     .filter((fn, at, all) => all.indexOf(fn) === at && !routes.some(({ function: name }) => name === fn));
   const written = [...changed, ...rewritten];
   const old = live.routes.filter((object) => !isOfApi(site, object));
-  const toPark = switched(input).filter((object) => !isParked(object));
+  const toPark = ofOtherApi(input);
   old.forEach(refuseForeignRules);
 
   return {
@@ -89,7 +88,9 @@ function stepsBefore(
   const isDeployment = ({ kind }: KubeObject): boolean => kind === 'Deployment';
   const first = [...changes.created, ...changes.updated].filter((object) => !isDeployment(object));
   const deployments = [...changes.created, ...changes.updated].filter(isDeployment);
-  const flips = site.proxy === 'dedicated' ? changes.flipped : [];
+  const flips = changes.flipped.filter((service) => isFlippedFirst(input, service));
+  // What a run that was broken off has left: nothing leads there once gateways know that.
+  const left = site.proxy === 'shared' ? flips : [];
 
   const routed = new Map(there.map((route) => [route.function, route]));
   const fresh: string[] = [];
@@ -120,6 +121,9 @@ function stepsBefore(
     ...(first.length > 0 ? [{ do: 'apply' as const, objects: first }] : []),
     ...(deployments.length > 0 ? [{ do: 'apply' as const, objects: deployments }] : []),
     ...(awaited.length > 0 ? [{ do: 'await-rollout' as const, deployments: awaited.sort() }] : []),
+    ...(left.length > 0
+      ? [{ do: 'await-routes' as const, functions: [...new Set(left.map(functionOf))].sort() }]
+      : []),
     ...(flips.length > 0 ? [{ do: 'apply' as const, objects: flips }] : []),
     ...(services.length > 0 ? [{ do: 'await-endpoints' as const, services: services.sort() }] : []),
     ...(services.length > 0 && isServed ? [{ do: 'drain' as const, ms: spreadMs }] : []),
@@ -127,24 +131,33 @@ function stepsBefore(
   ];
 }
 
+/** Before the routes: to dedicated proxies always, to a shared one if no route leads to the Service yet. */
+function isFlippedFirst({ site, there }: FrontInput, { metadata: { labels = {} } }: KubeObject): boolean {
+  if (site.proxy === 'dedicated') return true;
+  const known = there.find((route) => route.function === labels[LABELS.function]);
+  const version = labels[LABELS.version];
+  return known === undefined || (version !== undefined && known.destinations[version] === undefined);
+}
+
 function stepsAfter(
-  { site, routes, drainMs, workloads }: FrontInput,
+  input: FrontInput,
   changes: WorkloadChanges,
   written: readonly FunctionName[],
   old: readonly KubeObject[],
 ): FrontStep[] {
-  const flips = site.proxy === 'shared' ? changes.flipped : [];
+  const { routes, drainMs, workloads } = input;
+  const flips = changes.flipped.filter((service) => !isFlippedFirst(input, service));
   const removed = [...old, ...changes.removed];
   if (flips.length === 0 && removed.length === 0) return [];
-  // Of a run that was broken off nobody knows which of the routes had arrived.
-  const all = routes.map(({ function: fn }) => fn);
-  const isWanted = (fn: FunctionName): boolean => all.includes(fn);
+  const isAnswering = removed.some(({ kind }) => kind === 'Deployment' || kind === 'Service');
   const touched = [...flips, ...removed].flatMap((object) => {
     const fn = functionOf(object);
-    return object.kind === 'Deployment' && fn === '' ? all : isWanted(fn) ? [fn] : [];
+    if (fn !== '') return [fn];
+    return object.kind === 'Deployment' ? routes.map((route) => route.function) : [];
   });
-  const functions = [...new Set([...written, ...touched])].sort();
-  const isAnswering = removed.some(({ kind }) => kind === 'Deployment' || kind === 'Service');
+  // Of a run that was broken off nobody knows which of the routes had arrived.
+  const isUsed = flips.length > 0 || old.length > 0 || isAnswering;
+  const functions = isUsed ? [...new Set([...written, ...touched])].sort() : [];
 
   const left = new Set(flips.map(({ metadata }) => metadata.name));
   for (const { kind, metadata } of changes.removed) {
