@@ -21,8 +21,8 @@ export type ReadyResult =
   | { ready: true; status: number; ms: number }
   | { ready: false; kind: UnreadyKind; why: string; try?: string };
 
-/** An answer, of which the first part of the body is enough. */
-type Answer = { status: number; callId: boolean; text: string };
+/** An answer, of which the first part of the body is enough. `callId`: it has an Fn-Call-Id. */
+export type ReadyAnswer = { status: number; callId: boolean; text: string };
 
 /** How much of a body is read, in bytes, and how much of a message is shown, in characters. */
 const MOST_READ = 64 * 1024;
@@ -47,7 +47,7 @@ export async function readyCall(endpoint: string, call: ReadyCall, timeoutMs: nu
       return { ready: false, kind: 'timeout', why, try: curl };
     }
     const ms = Math.round(performance.now() - started);
-    return judge(answer, host, call.method, curl) ?? { ready: true, status: answer.status, ms };
+    return judgeReady(answer, host, call.method, curl) ?? { ready: true, status: answer.status, ms };
   } catch (error) {
     // A name with several addresses gives an AggregateError, whose own message is empty.
     const cause: unknown = error instanceof AggregateError ? error.errors[0] : error;
@@ -58,15 +58,18 @@ export async function readyCall(endpoint: string, call: ReadyCall, timeoutMs: nu
   }
 }
 
-/** What an answer says against the version; null: it is ready. */
-function judge(
-  { status, callId, text }: Answer,
+/**
+ * What an answer says against the version; null: it is ready.
+ * @param host Who answered, for messages. @param curl The command that asks the same.
+ */
+export function judgeReady(
+  { status, callId, text }: ReadyAnswer,
   host: string,
   method: string,
   curl: string,
-): ReadyResult | null {
+): Extract<ReadyResult, { ready: false }> | null {
   const message = messageIn(text);
-  const not = (kind: UnreadyKind, cause: string, way: string): ReadyResult => {
+  const not = (kind: UnreadyKind, cause: string, way: string): Extract<ReadyResult, { ready: false }> => {
     return { ready: false, kind, why: `"${shown(message)}" (${cause})`, try: way };
   };
   if (status >= 400) {
@@ -148,7 +151,7 @@ function pullCause(message: string): [cause: string, way: string] {
 
 const AUTH = 'FN_DOCKER_AUTH on the Fn server, with the JSON of a Docker config that is logged in';
 
-async function ask(endpoint: string, call: ReadyCall, timeoutMs: number): Promise<Answer | 'late'> {
+async function ask(endpoint: string, call: ReadyCall, timeoutMs: number): Promise<ReadyAnswer | 'late'> {
   const { request } = endpoint.startsWith('https:') ? await import('node:https') : await import('node:http');
   const body = call.body === undefined ? undefined : Buffer.from(call.body);
   const options: RequestOptions = {

@@ -106,11 +106,12 @@ export function changesFrom(
 ): Change[] {
   const changes = new Map<string, { id: string; change: Change }>();
   for (const { function: fn, entries } of parts) {
-    for (const { id, before, after, of: _, ...reason } of entries) {
-      const key = `${reason.number} ${id}`;
-      const { change } = changes.get(key) ?? { change: { ...reason, functions: [] } };
-      change.functions.push({ function: fn, before: before ?? null, after: after ?? null });
-      changes.set(key, { id, change });
+    for (const { id, before, after, ...entry } of entries) {
+      const key = `${entry.number} ${id}`;
+      const known = changes.get(key) ?? { id, change: { ...entry, functions: [] } };
+      delete (known.change as Partial<Entry>).of;
+      known.change.functions.push({ function: fn, before: before ?? null, after: after ?? null });
+      changes.set(key, known);
     }
   }
   const ordered = [...changes.values()].sort(
