@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Agent, createServer, get, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { kindOf, type KubeObject } from '../../src/kubernetes/object.js';
+import { KINDS, kindOf, type KubeObject } from '../../src/kubernetes/object.js';
+import { clustersOf, readCounters, readEnvoy, servedRoutes } from '../../src/kubernetes/envoy/config-dump.js';
+import { gatewayHttpRoute } from '../../src/kubernetes/render/http-route.js';
+import { gatewayVirtualService } from '../../src/kubernetes/render/virtual-service.js';
 import { RECORDED, type Recorded } from '../kubernetes/envoy-recorded.js';
+import { clusterRoute, siteOf } from '../kubernetes/routes-sites.js';
 import { startGateway, type LabGateway } from './gateway.js';
 import { openLab } from './lab.js';
 
@@ -256,6 +260,47 @@ test('a change arrives without being asked for, and an HTTPRoute is told how it 
   await write(live, 'DELETE');
   await expect.poll(async () => (await ask(`${namespace}.example.com`)).status).toBe(404);
 });
+
+test.each<'istio' | 'gateway-api'>(['istio', 'gateway-api'])(
+  '%s: what fnmesh renders for all functions of a large app is what it reads out of this Envoy',
+  async (api) => {
+    const namespace = await lab.namespace('gateway');
+    const host = `${namespace}.example.com`;
+    const name = api === 'istio' ? 'public' : 'public-gw';
+    const site = siteOf({ namespace, host, api, gateway: { namespace: 'istio-ingress', name } });
+    const address = await backend('v1');
+    // More Services than Envoy can watch files of.
+    const functions = Array.from({ length: 70 }, (_, number) => `f${number}`);
+    await Promise.all(
+      functions.map(async (fn, number) => {
+        const split = { v1: 9_950 - number, v2: 50 + number };
+        for (const version of ['v1', 'v2']) await service(namespace, `shop-${fn}-${version}`, [address]);
+        const route = clusterRoute(fn, split, { host });
+        const spec = api === 'istio' ? gatewayVirtualService(site, route) : gatewayHttpRoute(site, route);
+        const { group, kind } = api === 'istio' ? KINDS.VirtualService : KINDS.HTTPRoute;
+        await write(
+          { apiVersion: `${group}/v1`, kind, metadata: { name: `shop-${fn}`, namespace }, spec },
+          'POST',
+        );
+      }),
+    );
+    await gateway.updated();
+    const get = async (path: string) => (await fetch(`${gateway.adminUrl}${path}`)).text();
+    const state = await readEnvoy(get);
+    for (const [number, fn] of functions.entries()) {
+      const split = { v1: 9_950 - number, v2: 50 + number };
+      const route = clusterRoute(fn, split, { host });
+      expect(servedRoutes(state, route, clustersOf(site, route))).toEqual([
+        { config: 'http.80', rule: 'fnmesh-split', split, others: [], inactive: [] },
+      ]);
+    }
+    expect(await ask(host, '/f69')).toMatchObject({ status: 200, pod: 'v1' });
+    expect((await ask(host, '/f69/x')).status).toBe(404);
+    const counters = await readCounters(get, clustersOf(site, clusterRoute('f69', { v1: 1, v2: 1 })));
+    expect(counters.v1!.requests + counters.v2!.requests).toBe(1);
+    await lab.api.must('DELETE', `/api/v1/namespaces/${namespace}`);
+  },
+);
 
 test('the gateway is found as an installation of Istio would be', async () => {
   const { stdout } = await lab.kubectl(['get', 'gateways.gateway.networking.k8s.io', '-A', '-o', 'wide']);
