@@ -13,16 +13,16 @@ export type ProxyState = {
   inactive: string[];
 };
 
+/** What of a Site tells which proxies there are, and what they call a version. */
+export type SitePlace = Pick<Site, 'api' | 'gateway' | 'namespace' | 'clusterDomain'>;
+
 /** The proxies before the functions. */
 export interface DataPlane {
   /**
    * What each of them has for the route; none when there are no proxies.
    * @throws FnmeshError `config` or `unreachable` when they cannot be asked.
    */
-  proxies(
-    site: Pick<Site, 'api' | 'gateway' | 'namespace' | 'clusterDomain'>,
-    route: Route,
-  ): Promise<ProxyState[]>;
+  proxies(site: SitePlace, route: Route): Promise<ProxyState[]>;
 }
 
 /** Where the counters of what versions answered are to be had. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FnmeshError } from '../errors.js';
 import type { Cluster } from '../kubernetes/cluster.js';
-import type { Counters, DataPlane } from '../kubernetes/data-plane.js';
+import type { Counters, DataPlane, ProxyState } from '../kubernetes/data-plane.js';
 import { journalIds } from '../kubernetes/journal.js';
 import type { JournalTimes } from '../kubernetes/journal.js';
 import { appLabels, LABELS, VERSION_HEADER, versionObject } from '../kubernetes/names.js';
@@ -15,7 +15,7 @@ import { routeKind } from '../kubernetes/render/routes.js';
 import { changesFrom } from '../kubernetes/route-record.js';
 import type { Site } from '../kubernetes/site.js';
 import { sameShares } from '../routing/diff.js';
-import type { AppName, FunctionName, VersionName } from '../routing/route.js';
+import type { AppName, FunctionName, Route, VersionName } from '../routing/route.js';
 import { DEFAULT_PROBE } from '../target/settings.js';
 import type { Probe } from '../target/target.js';
 import { appOf, checkPaths, functionOf, isLarge, planEdits } from './kubernetes-edits.js';
@@ -69,6 +69,8 @@ export class KubernetesRouter implements Router {
   readonly #endpoints = new Map<AppName, Endpoints>();
   /** When a function's route was last seen to have no more use for a version, by `performance.now()`. */
   readonly #quiet = new Map<string, number>();
+  /** The routes that were removed, for as long as proxies may have them. */
+  readonly #gone = new Map<string, Route>();
   /** Changes that look half done, and have no journal. */
   readonly #settled = new Set<string>();
 
@@ -121,7 +123,12 @@ export class KubernetesRouter implements Router {
       ? await carryOutAll(this.cluster, plan, { app, by: reason.by, at }, this.#options.journal)
       : await Promise.all(plan.edits.map((edit) => carryOut(this.cluster, edit, id)));
     const now = performance.now();
-    for (const change of changes) this.#quiet.set(`${app}/${functionOf(change)}`, now);
+    for (const change of changes) {
+      const key = `${app}/${functionOf(change)}`;
+      this.#quiet.set(key, now);
+      const route = live.routes.get(functionOf(change))?.route;
+      if (change.kind === 'remove' && route) this.#gone.set(key, route);
+    }
     return structuredClone(
       tableOf(
         liveApp(
@@ -162,10 +169,10 @@ export class KubernetesRouter implements Router {
    * no route, or nobody can ask the proxies. Revision 0: what they have is the outcome of no change that is known.
    */
   async served(app: AppName, fn: FunctionName): Promise<Served | null> {
-    const { dataPlane } = this.#options;
-    const live = dataPlane && (await this.#list(app)).routes.get(fn);
-    if (!dataPlane || !live) return null;
-    const states = await dataPlane.proxies(await this.#site(app), live.route);
+    if (this.#options.dataPlane === null) return null;
+    const live = (await this.#list(app)).routes.get(fn);
+    if (!live) return null;
+    const states = (await this.#proxies(app, live.route)) ?? [];
     const other = states.find(({ split }) => split === null || !sameShares(split, live.route.split));
     if (states.length === 0 || other?.split === null) return null;
     if (other === undefined) return { function: fn, revision: live.revision, split: { ...live.route.split } };
@@ -204,16 +211,14 @@ export class KubernetesRouter implements Router {
   }
 
   /**
-   * Drained: no live route object gives the version weight, the proxies (if they can be asked) have no weight for it
-   * either, and the time has passed that requests under way may take.
+   * Drained: no live route object gives the version weight, the proxies (if they can be asked) have what the objects say,
+   * and the time has passed that requests under way may take.
    */
   async drained({ app, function: fn, version }: VersionRef, timeoutMs: number): Promise<boolean> {
     const { drainMs } = this.#options;
     const until = performance.now() + timeoutMs;
     const key = `${app}/${fn}`;
-    for (;;) {
-      const weight = await this.#weightOf(app, fn, version);
-      if (weight === 0) break;
+    while (!(await this.#isOut(app, fn, version))) {
       this.#quiet.delete(key);
       if (performance.now() + POLL_MS > until) return false;
       await sleep(POLL_MS);
@@ -225,17 +230,31 @@ export class KubernetesRouter implements Router {
     return since + drainMs <= until;
   }
 
-  /** The largest weight that any object or proxy gives the version. */
-  async #weightOf(app: AppName, fn: FunctionName, version: VersionName): Promise<number> {
+  /** Whether neither an object nor a proxy that can be asked gives the version a share. */
+  async #isOut(app: AppName, fn: FunctionName, version: VersionName): Promise<boolean> {
     const live = await this.#list(app);
     const there = live.routes.get(fn);
-    if (!there) return 0;
     const mesh = live.mesh.get(fn);
-    const splits = [there.route.split, mesh ? liveSplit(mesh, there.route) : null];
-    const asked = Math.max(...splits.map((split) => split?.[version] ?? 0));
-    if (asked > 0 || this.#options.dataPlane === null) return asked;
-    const states = await this.#options.dataPlane.proxies(await this.#site(app), there.route);
-    return Math.max(0, ...states.map(({ split }) => split?.[version] ?? 0));
+    const splits = there ? [there.route.split, mesh ? liveSplit(mesh, there.route) : null] : [];
+    if (splits.some((split) => (split?.[version] ?? 0) > 0)) return false;
+    const route = there?.route ?? this.#gone.get(`${app}/${fn}`);
+    if (route === undefined) return true;
+    const states = await this.#proxies(app, route);
+    return (states ?? []).every(({ split }) => {
+      return there === undefined ? split === null : split !== null && sameShares(split, there.route.split);
+    });
+  }
+
+  /** What the proxies have; null where nobody can ask them. */
+  async #proxies(app: AppName, route: Route): Promise<ProxyState[] | null> {
+    const { dataPlane } = this.#options;
+    if (dataPlane === null) return null;
+    try {
+      return await dataPlane.proxies(await this.#site(app), route);
+    } catch (error) {
+      if (error instanceof FnmeshError) return null;
+      throw error;
+    }
   }
 
   #site(app: AppName): Promise<OpenSite> {

@@ -40,7 +40,10 @@ export type ServedRoute = {
 export type ClusterCounters = { requests: number; errors: number };
 
 /** The cluster of each version: `outbound|80||shop-cart-v1.hello.svc.cluster.local`. */
-export function clustersOf(site: Site, route: Route): Record<VersionName, string> {
+export function clustersOf(
+  site: Pick<Site, 'namespace' | 'clusterDomain'>,
+  route: Route,
+): Record<VersionName, string> {
   return Object.fromEntries(
     versionsOf(route.split).map((version) => {
       const host = serviceHost(site, versionObject(route.app, route.function, version));
