@@ -1,4 +1,5 @@
 // What stands behind the ports of a target whose routes are on a cluster. Imported only for such targets.
+import type { OnCluster } from './compose-choose.js';
 import type { ClusterTarget, FnSide } from './compose.js';
 import type { Readiness } from './deploy/ports.js';
 import { FnmeshError } from './errors.js';
@@ -42,8 +43,6 @@ export type ClusterPlace = {
 /** `pins`: whether their secret is made where there is none yet. */
 export type FrontOptions = { allowGap?: boolean; pins?: 'ensure' | 'read' };
 
-type OnCluster = ChosenTarget & { router: Extract<ChosenTarget['router'], { kind: 'kubernetes' }> };
-
 /**
  * The target; its API server has not been asked anything yet.
  * @throws FnmeshError `config` as `connectCluster`.
@@ -57,7 +56,8 @@ export async function clusterTarget(chosen: OnCluster, emit: Emit, fnSide: FnSid
   return { chosen, server: null, control: null, place, ...fnSide, readiness, router };
 }
 
-function placeOn(
+/** A cluster as a place of apps; nothing has been asked of it yet. */
+export function placeOn(
   cluster: Cluster,
   settings: ClusterSettings,
   { name, probe }: Pick<ChosenTarget, 'name' | 'probe'>,

@@ -1,7 +1,8 @@
 // What a deploy is composed of: the request that a command line and the app's folder make, where its builds become
 // images for the target, and the share that a new version then gets.
 import type { Planned, Target } from './compose.js';
-import { chooseForImages, connectOrStart, frontOf, isClusterNamed, planned, whoAmI } from './compose.js';
+import { chooseForImages, isClusterNamed } from './compose-choose.js';
+import { connectOrStart, frontOf, planned, whoAmI } from './compose.js';
 import { type ImageFlags, imagesFor, registryImages } from './compose-images.js';
 import { stateDir } from './control/home.js';
 import { findServer } from './control/start.js';

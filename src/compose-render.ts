@@ -1,5 +1,6 @@
 // What `render` is composed of: the folder, and what the cluster and the Fn server tell of it unless they are not to be asked.
-import { chosenOnCluster, connect, locateIn } from './compose.js';
+import { chosenOnCluster } from './compose-choose.js';
+import { connect, locateIn } from './compose.js';
 import { FnmeshError } from './errors.js';
 import type { Emit } from './events.js';
 import type { Observed } from './fn/observe.js';

@@ -1,7 +1,5 @@
 // The one place that chooses what stands behind the ports of a target: which Fn server, and which router.
-import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
 import { ControlClient } from './control/client.js';
 import { controlSocket, stateDir } from './control/home.js';
 import type { ServerInfo } from './control/protocol.js';
@@ -20,23 +18,8 @@ import type { Front } from './kubernetes/front.js';
 import { EmbeddedRouter } from './router/embedded.js';
 import type { Router } from './router/router.js';
 import type { ClusterPlace, FrontOptions } from './compose-cluster.js';
-import type { Cluster } from './kubernetes/cluster.js';
-import type { ClusterSettings } from './target/cluster.js';
-import {
-  chooseCluster,
-  type ChosenCluster,
-  chooseImages,
-  chooseTarget,
-  type Said,
-  targetName,
-} from './target/choose.js';
-import {
-  type ChosenImages,
-  type ChosenTarget,
-  LOCAL,
-  type Probe,
-  type TargetFlags,
-} from './target/target.js';
+import { choose, isOnCluster, type OnCluster } from './compose-choose.js';
+import type { ChosenTarget, Probe, TargetFlags } from './target/target.js';
 import { wayOut } from './target/way-out.js';
 
 /** How long a real Fn server answers from what it had (fnproject/fn 0.3.753, api/agent/data_access.go), and some. */
@@ -66,39 +49,6 @@ export type FnSide = Pick<Ports, 'fn' | 'embedded' | 'readiness' | 'locate'>;
 /** What commands act through. */
 export type Target = GatewayTarget | ClusterTarget;
 
-/**
- * The target that flags, variables, fnmesh.yaml and the Fn context name.
- * @throws FnmeshError as `chooseTarget`.
- */
-async function choose(flags: TargetFlags): Promise<ChosenTarget> {
-  return chooseTarget(await everythingSaid(flags));
-}
-
-/**
- * The target that is named, which is one with a cluster.
- * @throws FnmeshError as `chooseTarget`; `usage` for a target with the embedded gateway.
- */
-export async function chosenOnCluster(flags: TargetFlags): Promise<OnCluster> {
-  const chosen = await choose(flags);
-  if (isOnCluster(chosen)) return chosen;
-  const { name } = chosen;
-  throw new FnmeshError(
-    'usage',
-    `target ${name.value} (${name.from}) has the embedded gateway, and this is for clusters`,
-    { try: '--target NAME of a target with router: kubernetes in fnmesh.yaml' },
-  );
-}
-
-/** The cluster that is named, where no Fn server is needed. @throws FnmeshError as `chooseCluster`. */
-export async function chosenCluster(flags: TargetFlags): Promise<ChosenCluster> {
-  return chooseCluster(await everythingSaid(flags));
-}
-
-/** A cluster; nothing has been asked of it yet. @throws FnmeshError `config` as `connectCluster`. */
-export async function clusterOf(settings: ClusterSettings, emit: Emit): Promise<Cluster> {
-  return (await import('./kubernetes/client.js')).connectCluster(settings, process.env, emit);
-}
-
 /** The cluster of a target. @throws FnmeshError `usage` for a target with the embedded gateway. */
 export function clusterOnly({ place, chosen: { name } }: Target, command: string): ClusterPlace {
   if (place !== null) return place;
@@ -106,44 +56,6 @@ export function clusterOnly({ place, chosen: { name } }: Target, command: string
   throw new FnmeshError('usage', message, {
     try: `fnmesh ${command} --target NAME of a target with router: kubernetes in fnmesh.yaml`,
   });
-}
-
-/** Whether the target that is named has its routes on a cluster, so that no server of this machine is needed. */
-export async function isClusterNamed(flags: TargetFlags): Promise<boolean> {
-  return isOnCluster(await choose(flags));
-}
-
-/**
- * What images are made for where nothing is deployed, so that no Fn server need be named.
- * @throws FnmeshError as `chooseImages`.
- */
-export async function chooseForImages(flags: TargetFlags): Promise<ChosenImages> {
-  return chooseImages(await everythingSaid(flags));
-}
-
-async function everythingSaid(flags: TargetFlags): Promise<Said> {
-  const { findAppFile } = await import('./project/read.js');
-  const file = await findAppFile(process.cwd()).catch(() => undefined);
-  const settings = file === undefined ? null : await readSettingsIn(dirname(file));
-  const said = { flags, env: process.env, settings };
-  const { value: name } = targetName(said);
-  if (name === LOCAL) return { ...said, context: null };
-  // A broken ~/.fn is in the way only of who needs it.
-  const isOpen = flags['api-url'] === undefined && !settings?.targets[name]?.fn.api;
-  const context = await readContext().catch((error: unknown) => {
-    if (isOpen) throw error;
-    return null;
-  });
-  return { ...said, context };
-}
-
-async function readSettingsIn(root: string) {
-  if (!['fnmesh.yaml', 'fnmesh.yml'].some((name) => existsSync(join(root, name)))) return null;
-  return (await import('./project/settings.js')).readSettings(root, process.cwd());
-}
-
-async function readContext() {
-  return (await import('./project/fn-context.js')).readFnContext();
 }
 
 /**
@@ -192,7 +104,7 @@ export async function connectForChanges(flags: TargetFlags, emit: Emit): Promise
   const { fn } = chosen;
   if (isOnCluster(chosen) || fn.kind === 'embedded' || (await findServer(stateDir())) !== null)
     return connect(flags, emit);
-  await fnServer(fn, emit);
+  await fnServerOf(fn, emit);
   return connectOrStart(flags, askedPorts({}), emit);
 }
 
@@ -210,7 +122,7 @@ export async function planned(flags: TargetFlags, emit: Emit): Promise<Planned> 
   const chosen = await choose(flags);
   warnOf(chosen, null, emit);
   const control = new ControlClient(controlSocket(stateDir()));
-  const fn = chosen.fn.kind === 'embedded' ? null : await fnServer(chosen.fn, emit);
+  const fn = chosen.fn.kind === 'embedded' ? null : await fnServerOf(chosen.fn, emit);
   return {
     chosen,
     embedded: fn === null,
@@ -248,12 +160,6 @@ export function whoAmI(): string {
   }
 }
 
-type OnCluster = ChosenTarget & { router: Extract<ChosenTarget['router'], { kind: 'kubernetes' }> };
-
-function isOnCluster(chosen: ChosenTarget): chosen is OnCluster {
-  return chosen.router.kind === 'kubernetes';
-}
-
 /** @param check Whether to ask the Fn server first what it is: a shift never needs it. */
 async function onCluster(chosen: OnCluster, emit: Emit, check = false): Promise<ClusterTarget> {
   const { clusterTarget } = await import('./compose-cluster.js');
@@ -269,7 +175,7 @@ async function ownOr(chosen: OnCluster, emit: Emit, check: boolean): Promise<FnS
     return { fn: new FnClient(server.fnUrl), embedded: true, ...reach(chosen, true, control) };
   }
   if (fn.kind === 'embedded') throw new FnmeshError('config', `target ${chosen.name.value} has no Fn server`);
-  const client = check ? await fnServer(fn, emit) : fnClient(fn, emit);
+  const client = check ? await fnServerOf(fn, emit) : fnClient(fn, emit);
   const readiness = remoteReadiness(chosen.probe);
   return { fn: client, embedded: false, readiness, locate: locateIn(chosen) };
 }
@@ -296,7 +202,8 @@ async function target(
     server,
     control,
     place: null,
-    fn: chosen.fn.kind === 'embedded' || isOwn ? new FnClient(server.fnUrl) : await fnServer(chosen.fn, emit),
+    fn:
+      chosen.fn.kind === 'embedded' || isOwn ? new FnClient(server.fnUrl) : await fnServerOf(chosen.fn, emit),
     ...reach(chosen, embedded, control),
     router: new EmbeddedRouter(control, { probe: chosen.probe }),
   };
@@ -325,7 +232,11 @@ function fnClient({ api, token }: RealFn, emit: Emit): FnClient {
   });
 }
 
-async function fnServer(fn: RealFn, emit: Emit): Promise<FnServer> {
+/**
+ * A client of an Fn server that has said what it is.
+ * @throws FnmeshError for what is no Fn server, or one that cannot be used, each with its way out.
+ */
+export async function fnServerOf(fn: RealFn, emit: Emit): Promise<FnServer> {
   const { api } = fn;
   const client = fnClient(fn, emit);
   const { embedded } = await client.checkServer().catch((error: unknown) => {
