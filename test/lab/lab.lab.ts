@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { connectCluster } from '../../src/kubernetes/client.js';
 import type { KubeObject } from '../../src/kubernetes/object.js';
 import { openLab } from './lab.js';
+import { until } from './until.js';
 
 const lab = openLab();
 
@@ -110,13 +111,6 @@ async function called(namespace: string, path = '/'): Promise<{ status: number; 
 
 async function pods(namespace: string): Promise<KubeObject[]> {
   return (await lab.api.must<{ items: KubeObject[] }>('GET', `/api/v1/namespaces/${namespace}/pods`)).items;
-}
-
-async function until(what: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; !(await what()); waited += 50) {
-    if (waited > 20_000) throw new Error(`still not so: ${String(what)}`);
-    await sleep(50);
-  }
 }
 
 test('all CRDs are served, in the versions that fnmesh writes', async () => {

@@ -46,6 +46,8 @@ export async function startNodeAgent(settings: NodeSettings): Promise<NodeAgent>
     'application/merge-patch+json',
   );
 
+  /** What fails is tried again with the Pod's next change, or is of a lab that ends. */
+  const ask = (...args: Parameters<typeof api.ask>): void => void api.ask(...args).catch(() => undefined);
   const changed = (object: Pod): void => {
     const { uid, name, namespace, deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
     const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
@@ -53,12 +55,12 @@ export async function startNodeAgent(settings: NodeSettings): Promise<NodeAgent>
     known.object = object;
     pods.set(uid, known);
     if (deletionTimestamp !== undefined) {
-      if (known.running) void known.running.end(deletionGracePeriodSeconds ?? 30);
-      else void api.ask('DELETE', path, { gracePeriodSeconds: 0, preconditions: { uid } });
+      if (known.running) known.running.end(deletionGracePeriodSeconds ?? 30).catch(() => undefined);
+      else ask('DELETE', path, { gracePeriodSeconds: 0, preconditions: { uid } });
     } else if (object.spec.nodeName === undefined) {
       const target = { apiVersion: 'v1', kind: 'Node', name: NODE };
       const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name, uid }, target };
-      void api.ask('POST', `${path}/binding`, binding);
+      ask('POST', `${path}/binding`, binding);
     } else if (!known.running && object.spec.nodeName === NODE) {
       known.running = new RunningPod(settings, object, ++count);
       known.running.run().catch((error: unknown) => {
