@@ -10,6 +10,7 @@ import type { FrontPlan, FrontStep } from '../front.js';
 import { LABELS, sharedProxy, versionObject } from '../names.js';
 import type { KubeObject } from '../object.js';
 import { refuseManaged } from '../owner.js';
+import { rulesOf } from '../render/merge-route.js';
 import type { Site } from '../site.js';
 import { gapOf, moves, ofOtherApi } from './gaps.js';
 import type { LiveFront } from './live.js';
@@ -17,9 +18,11 @@ import {
   functionOf,
   hasRouteHeader,
   isOfApi,
+  isParked,
   isRenderedOtherwise,
   refuseForeignRules,
 } from './live-routes.js';
+import { servicesIn } from './references.js';
 import { rolloutOf } from './rollout.js';
 import { rowOf, type WorkloadChanges, workloadChanges } from './workload-changes.js';
 
@@ -131,12 +134,15 @@ function stepsBefore(
   ];
 }
 
-/** Before the routes: to dedicated proxies always, to a shared one if no route leads to the Service yet. */
-function isFlippedFirst({ site, there }: FrontInput, { metadata: { labels = {} } }: KubeObject): boolean {
+/** Before the routes: to dedicated proxies always, to a shared one if no live route leads to the Service yet. */
+function isFlippedFirst({ site, live }: FrontInput, service: KubeObject): boolean {
   if (site.proxy === 'dedicated') return true;
-  const known = there.find((route) => route.function === labels[LABELS.function]);
-  const version = labels[LABELS.version];
-  return known === undefined || (version !== undefined && known.destinations[version] === undefined);
+  const { name, namespace = '', labels = {} } = service.metadata;
+  const routes = live.routes.filter(
+    (object) => !isParked(object) && functionOf(object) === functionOf(service),
+  );
+  if (labels[LABELS.version] === undefined) return routes.length === 0;
+  return !routes.some((object) => rulesOf(object).some((rule) => servicesIn(rule, namespace).includes(name)));
 }
 
 function stepsAfter(

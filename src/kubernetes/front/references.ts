@@ -117,7 +117,7 @@ type Target = {
 type Ref = { kind?: string; name?: string; namespace?: string };
 
 /** Names of Services of the namespace in a rule of either API: routes, backends, mirrors. */
-function servicesIn(rule: Record<string, unknown>, namespace: string): string[] {
+export function servicesIn(rule: Record<string, unknown>, namespace: string): string[] {
   const istio = [
     ...listIn(rule['route']).map(({ destination }) => destination?.host),
     ...listIn(rule['mirrors']).map(({ destination }) => destination?.host),

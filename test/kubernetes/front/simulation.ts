@@ -75,15 +75,16 @@ export class Simulation {
 
   /** All of a wire: the plan's steps, and the routes between them. */
   run(wanted: Wanted): FrontPlan {
+    const there = this.read(wanted.site);
     const plan = this.plan(wanted);
     plan.before.forEach((step) => this.#step(step));
-    this.#writeRoutes(wanted, plan);
+    this.#writeRoutes(wanted, plan, there);
     plan.after.forEach((step) => this.#step(step));
     return plan;
   }
 
-  #writeRoutes({ site, routes }: Wanted, plan: FrontPlan): void {
-    const there = new Map(this.read(site).map((route) => [route.function, JSON.stringify(route)]));
+  #writeRoutes({ site, routes }: Wanted, plan: FrontPlan, known: readonly Route[]): void {
+    const there = new Map(known.map((route) => [route.function, JSON.stringify(route)]));
     for (const route of routes) {
       if (there.get(route.function) === JSON.stringify(route) && !plan.rewrite.includes(route.function))
         continue;
