@@ -103,10 +103,11 @@ function placed(text: string, dir: string, listen: string, { dns, authorities }:
     if (!from.test(text)) throw new Error(`the configuration has no ${from.source}`);
     text = text.replace(from, to);
   };
+  text = text.replaceAll(' /tmp/', ` ${dir}/`);
   once(/^( +listen) \S+ /m, `$1 ${listen} `);
   if (dns !== undefined) once(/^( +resolver) \S+ /m, `$1 ${dns} `);
   if (authorities !== undefined) once(/^( +proxy_ssl_trusted_certificate) \S+;/m, `$1 ${authorities};`);
-  return text.replaceAll(' /tmp/', ` ${dir}/`);
+  return text;
 }
 
 async function listens(port: number): Promise<boolean> {
