@@ -58,7 +58,10 @@ function clusterOf(name: string, service: object): Cluster {
     // The semicolon tells where the name ends, for it may hold dots.
     alt_stat_name: `${name};`,
     type: 'EDS',
-    eds_cluster_config: { service_name: name },
+    eds_cluster_config: {
+      eds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
+      service_name: name,
+    },
     connect_timeout: '10s',
     lb_policy: 'LEAST_REQUEST',
     circuit_breakers: {

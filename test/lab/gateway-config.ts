@@ -29,10 +29,7 @@ export type GatewayNames = {
 };
 
 /** A virtual host of Envoy's. */
-export type VirtualHost = { name: string; domains: string[]; routes?: EnvoyRoute[] } & Record<
-  string,
-  unknown
->;
+type VirtualHost = { name: string; domains: string[]; routes?: EnvoyRoute[] } & Record<string, unknown>;
 
 /** The whole configuration, as JSON. */
 export type EnvoyConfig = {

@@ -1,11 +1,13 @@
-// A real Envoy as the lab's gateway. What it serves comes by files that it watches, as dynamic as what istiod sends.
+// A real Envoy as the lab's gateway. Routes and clusters come by files that it watches, endpoints by ADS: all as dynamic as
+// what istiod sends.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startDaemon } from './daemon.js';
 import type { EnvoyConfig } from './gateway-config.js';
+import { serveEndpoints } from './gateway-endpoints.js';
 
 /** A running Envoy. */
 export type GatewayEnvoy = {
@@ -23,13 +25,10 @@ export type GatewayEnvoy = {
 export type EnvoyPlace = { dir: string; address: string; port: number; adminPort: number };
 
 const TYPE = 'type.googleapis.com/envoy';
-/** Each file that Envoy watches takes one of the user's inotify instances, of which Linux gives 128 by default. */
-const MOST_WATCHED = 80;
 
 /** Starts it with a first configuration. Its logs are `envoy.log` and `access.log` in `dir`. */
 export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): Promise<GatewayEnvoy> {
   const { dir, address, port, adminPort } = place;
-  mkdirSync(join(dir, 'eds'), { recursive: true });
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const [rds, cds, bootstrap] = ['rds', 'cds', 'bootstrap'].map((name) => join(dir, `${name}.json`)) as [
     ...[string, string, string],
@@ -46,34 +45,24 @@ export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): 
     renameSync(`${file}.new`, file);
     written.set(file, { content, version: version_info, stat });
   };
-  const edsFile = (cluster: string): string => join(dir, 'eds', `${cluster.replaceAll('|', '_')}.json`);
-  const putClusters = ({ clusters, endpoints }: EnvoyConfig, also: EnvoyConfig['clusters'] = []): void => {
-    const all = [...clusters, ...also].map((cluster, index) => {
-      const load = endpoints.get(cluster.name) ?? { cluster_name: cluster.name, endpoints: [] };
-      const typed = { '@type': `${TYPE}.config.cluster.v3.Cluster`, ...cluster };
-      const known = written.has(edsFile(cluster.name));
-      if (index >= MOST_WATCHED && !known) {
-        return { ...typed, type: 'STATIC', eds_cluster_config: undefined, load_assignment: load };
-      }
-      if (endpoints.has(cluster.name)) {
-        put(edsFile(cluster.name), `cluster.${cluster.name};.version_text`, [
-          { '@type': `${TYPE}.config.endpoint.v3.ClusterLoadAssignment`, ...load },
-        ]);
-      }
-      const own = cluster.eds_cluster_config as object;
-      return { ...typed, eds_cluster_config: { ...own, eds_config: fileSource(edsFile(cluster.name)) } };
-    });
-    put(cds, 'cluster_manager.cds.version_text', all);
+  const putClusters = ({ clusters }: EnvoyConfig, also: EnvoyConfig['clusters'] = []): void => {
+    const typed = [...clusters, ...also].map((cluster) => ({
+      '@type': `${TYPE}.config.cluster.v3.Cluster`,
+      ...cluster,
+    }));
+    put(cds, 'cluster_manager.cds.version_text', typed);
   };
   const putRoutes = ({ routes }: EnvoyConfig): void =>
     put(rds, `http.gateway.rds.${routes.name}.version_text`, [
       { '@type': `${TYPE}.config.route.v3.RouteConfiguration`, ...routes },
     ]);
 
+  const endpoints = await serveEndpoints();
   let current = first;
+  endpoints.set(first.endpoints);
   putClusters(first);
   putRoutes(first);
-  writeFileSync(bootstrap, JSON.stringify(bootstrapOf(place, first.routes.name, rds, cds)));
+  writeFileSync(bootstrap, JSON.stringify(bootstrapOf(place, first.routes.name, rds, cds, endpoints.port)));
   const log = join(dir, 'envoy.log');
   const words = ['--config-path', bootstrap, '--concurrency', '1', '--disable-hot-restart'];
   const daemon = startDaemon(
@@ -83,16 +72,17 @@ export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): 
     log,
   );
 
-  /** Until Envoy says that it has every file as it is now, and no cluster that still warms up. */
+  /** Until Envoy says that it has every file as it is now and all endpoints, and no cluster that still warms up. */
   const arrived = async (): Promise<void> => {
     const end = Date.now() + 20_000;
     for (let wait = 2; ; wait = Math.min(wait * 2, 50)) {
       daemon.check();
       const found = await stats(adminUrl).catch(() => null);
       const waiting = [...written.values()].filter(({ stat, version: asked }) => found?.get(stat) !== asked);
-      if (waiting.length === 0 && found?.get('cluster_manager.warming_clusters') === '0') return;
+      const warming = found?.get('cluster_manager.warming_clusters');
+      if (waiting.length === 0 && warming === '0' && endpoints.acknowledged()) return;
       if (Date.now() > end) {
-        const names = waiting.map(({ stat }) => stat).join(', ');
+        const names = [...waiting.map(({ stat }) => stat), 'endpoints'].join(', ');
         throw new Error(`Envoy does not take ${names}: ${readFileSync(log, 'utf8').slice(-2_000)}`);
       }
       await sleep(wait);
@@ -101,17 +91,20 @@ export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): 
   const push = async (config: EnvoyConfig): Promise<void> => {
     const there = new Set(config.clusters.map(({ name }) => name));
     const leaving = current.clusters.filter(({ name }) => !there.has(name));
+    endpoints.set(config.endpoints);
     putClusters(config, leaving);
     await arrived();
     putRoutes(config);
     await arrived();
     if (leaving.length > 0) {
-      for (const { name } of leaving) written.delete(edsFile(name));
       putClusters(config);
       await arrived();
-      for (const { name } of leaving) rmSync(edsFile(name), { force: true });
     }
     current = config;
+  };
+  const stop = async (): Promise<void> => {
+    await daemon.stop();
+    endpoints.close();
   };
   try {
     await arrived();
@@ -120,10 +113,10 @@ export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): 
       await sleep(10);
     }
   } catch (error) {
-    await daemon.stop();
+    await stop();
     throw error;
   }
-  return { adminUrl, push, stop: () => daemon.stop() };
+  return { adminUrl, push, stop };
 }
 
 /** From the cache: run.sh has seen to it. */
@@ -157,6 +150,7 @@ function bootstrapOf(
   routes: string,
   rds: string,
   cds: string,
+  ads: number,
 ): object {
   const filter = (name: string, type: string) => ({
     name: `envoy.filters.http.${name}`,
@@ -194,8 +188,31 @@ function bootstrapOf(
       cluster: 'lab',
     },
     admin: { address: socket('127.0.0.1', adminPort) },
-    dynamic_resources: { cds_config: fileSource(cds) },
+    dynamic_resources: {
+      cds_config: fileSource(cds),
+      ads_config: {
+        api_type: 'GRPC',
+        transport_api_version: 'V3',
+        grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }],
+      },
+    },
     static_resources: {
+      clusters: [
+        {
+          name: 'xds-grpc',
+          type: 'STATIC',
+          typed_extension_protocol_options: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
+          load_assignment: {
+            cluster_name: 'xds-grpc',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: socket('127.0.0.1', ads) } }] }],
+          },
+        },
+      ],
       listeners: [
         {
           name: `${address}_${port}`,

@@ -73,6 +73,13 @@ async function apply(api: Api, object: KubeObject, subresource: string): Promise
   await api.must('PATCH', `${path}${query}`, object, 'application/apply-patch+yaml');
 }
 
+const POD = 'istio-ingress-0';
+
+/** The gateway's Pod, `namespace/name`. */
+export function gatewayPod({ istio }: GatewayNames): string {
+  return `${istio.split('/')[0]}/${POD}`;
+}
+
 const NODE = { group: '', version: 'v1', plural: 'nodes' };
 
 function gatewayObjects(names: GatewayNames, address: string): KubeObject[] {
@@ -102,7 +109,12 @@ function gatewayObjects(names: GatewayNames, address: string): KubeObject[] {
       metadata: { name: each },
     })),
     // A Node of its own: the lab's agent leaves the Pod alone, and its endpoint counts, as that of no Node would not.
-    { apiVersion: 'v1', kind: 'Node', metadata: { name: 'lab-gateway' } },
+    {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'lab-gateway' },
+      status: { addresses: [{ type: 'InternalIP', address }] },
+    },
     {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
@@ -111,7 +123,7 @@ function gatewayObjects(names: GatewayNames, address: string): KubeObject[] {
     {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name: 'istio-ingress-0', namespace, labels },
+      metadata: { name: POD, namespace, labels },
       spec: {
         nodeName: 'lab-gateway',
         containers: [

@@ -3,6 +3,7 @@ import { Agent, createServer, get, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KINDS, kindOf, type KubeObject } from '../../src/kubernetes/object.js';
 import { clustersOf, readCounters, readEnvoy, servedRoutes } from '../../src/kubernetes/envoy/config-dump.js';
+import { connectCluster } from '../../src/kubernetes/client.js';
 import { gatewayHttpRoute } from '../../src/kubernetes/render/http-route.js';
 import { gatewayVirtualService } from '../../src/kubernetes/render/virtual-service.js';
 import { RECORDED, type Recorded } from '../kubernetes/envoy-recorded.js';
@@ -196,7 +197,7 @@ test.each(['vs-90-10', 'httproute-90-10'])(
   },
 );
 
-test('a Service and its endpoints come and go: 503 NC without it, 503 UH without endpoints, 404 without a route', async () => {
+test('a Service and its endpoints come, go and come again: 503 NC without it, 503 UH without endpoints', async () => {
   const namespace = await demo();
   const host = `${namespace}.example.com`;
   const object = moved(
@@ -230,6 +231,14 @@ test('a Service and its endpoints come and go: 503 NC without it, 503 UH without
   await gateway.updated();
   await traffic(50, host);
   await expect.poll(() => logged(`503 UH GET ${host}/ split`)).toBe(true);
+
+  const metadata = { name: 'hello-app-v9', namespace };
+  await write({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata }, 'DELETE');
+  await write({ apiVersion: 'v1', kind: 'Service', metadata }, 'DELETE');
+  await gateway.updated();
+  await service(namespace, 'hello-app-v9', [await backend('v10')]);
+  await gateway.updated();
+  expect(Object.keys(await traffic(100, host)).sort()).toEqual(['200 v1 header=v1', '200 v10 header=v9']);
 
   await write(object, 'DELETE');
   await gateway.updated();
@@ -269,7 +278,6 @@ test.each<'istio' | 'gateway-api'>(['istio', 'gateway-api'])(
     const name = api === 'istio' ? 'public' : 'public-gw';
     const site = siteOf({ namespace, host, api, gateway: { namespace: 'istio-ingress', name } });
     const address = await backend('v1');
-    // More Services than Envoy can watch files of.
     const functions = Array.from({ length: 70 }, (_, number) => `f${number}`);
     await Promise.all(
       functions.map(async (fn, number) => {
@@ -316,6 +324,27 @@ test('the gateway is found as an installation of Istio would be', async () => {
       ),
     )
     .toEqual([['10.99.0.80'], ['10.99.0.80']]);
+});
+
+test('its admin interface is to be had by port-forward through the API server, and its log', async () => {
+  const cluster = await connectCluster(
+    { kubeconfig: { value: lab.kubeconfig, from: 'test' }, context: null, namespace: null },
+    {},
+    () => undefined,
+  );
+  const [pod] = await cluster.list(KINDS.Pod, { namespace: null, labels: { istio: 'ingress' } });
+  const { namespace = '', name } = pod!.metadata;
+  const stream = await cluster.connect(namespace, name, 15_000);
+  // Envoy does not take HTTP/1.0.
+  stream.write('GET /ready HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n');
+  let text = '';
+  for await (const part of stream) text += String(part);
+  expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\nLIVE\n/);
+
+  await ask('logged.example.com', '/here');
+  const log = async () => (await lab.kubectl(['logs', name, '-n', namespace, '--tail=5'])).stdout;
+  await expect.poll(log).toContain('404 NR GET logged.example.com/here');
+  cluster.close();
 });
 
 function logged(line: string): boolean {

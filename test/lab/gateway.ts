@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KINDS, type KubeObject } from '../../src/kubernetes/object.js';
 import { envoyConfig, type EnvoyConfig, type GatewayNames, type GatewayObjects } from './gateway-config.js';
 import { startGatewayEnvoy } from './gateway-envoy.js';
-import { applyGatewayObjects, routeStatus } from './gateway-objects.js';
+import { applyGatewayObjects, gatewayPod, routeStatus } from './gateway-objects.js';
+import { startKubelet } from './kubelet.js';
 import type { Lab } from './lab.js';
 import { addAddress } from './network.js';
 
@@ -86,6 +87,15 @@ export async function startGateway(lab: Lab, options: GatewayOptions = {}): Prom
   await Promise.all(WATCHED.map(list));
   const dir = mkdtempSync(join(lab.dir, 'gateway-'));
   const envoy = await startGatewayEnvoy({ dir, address, port: names.port, adminPort }, translated());
+  const accessLog = join(dir, 'access.log');
+  // The Pod's Node: port-forward reaches the gateway's port and, as in a Pod, its loopback's admin interface.
+  const admin = await lab.expose(adminPort, { address });
+  const kubelet = await startKubelet(
+    lab.dir,
+    (namespace, name) =>
+      `${namespace}/${name}` === gatewayPod(names) ? { address, logOf: () => accessLog } : undefined,
+    address,
+  );
 
   let generation = 1;
   const told = new Set<string>();
@@ -154,10 +164,12 @@ export async function startGateway(lab: Lab, options: GatewayOptions = {}): Prom
       await Promise.all(WATCHED.map(list));
       await push();
     },
-    accessLog: join(dir, 'access.log'),
+    accessLog,
     stop: async () => {
       stopped.abort();
       await pushing;
+      kubelet.close();
+      await admin.close();
       await envoy.stop();
     },
   };

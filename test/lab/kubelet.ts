@@ -16,10 +16,14 @@ export const KUBELET_PORT = 10250;
 /** A running one. */
 export type Kubelet = { close(): void };
 
-/** Starts it for the Pods that `find` knows. `dir` holds the certificates. */
+/** What it needs of a Pod. */
+type Served = Pick<RunningPod, 'address' | 'logOf'>;
+
+/** Starts it for the Pods that `find` knows, at the address of their Node. `dir` holds the certificates. */
 export async function startKubelet(
   dir: string,
-  find: (namespace: string, name: string) => RunningPod | undefined,
+  find: (namespace: string, name: string) => Served | undefined,
+  address = NODE_ADDRESS,
 ): Promise<Kubelet> {
   const server = createServer(
     { key: readFileSync(join(dir, 'server.key')), cert: readFileSync(join(dir, 'server.crt')) },
@@ -42,7 +46,7 @@ export async function startKubelet(
         forward(open, pod, Number(searchParams.get('port'))),
       );
   });
-  await new Promise<void>((resolve) => server.listen(KUBELET_PORT, NODE_ADDRESS, resolve));
+  await new Promise<void>((resolve) => server.listen(KUBELET_PORT, address, resolve));
   return {
     close: () => {
       for (const open of sockets.clients) open.terminate();
@@ -59,7 +63,7 @@ function known(offered: Set<string>): string | false {
 }
 
 /** Channel 0 is data, 1 is errors; each begins with the port, least byte first. */
-function forward(open: WebSocket, pod: RunningPod, port: number): void {
+function forward(open: WebSocket, pod: Served, port: number): void {
   const say = (channel: number, bytes: Buffer): void =>
     open.send(Buffer.concat([Buffer.from([channel]), bytes]));
   const which = Buffer.alloc(2);
