@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Builds the real etcd, kube-apiserver, kube-controller-manager and kubectl from their Go modules, and fetches the CRDs of
 # Istio and Gateway API, into a cache outside the checkout. Prints the cache's folder; takes no time once it is full.
-#   bash test/lab/build.sh            build what is missing
-#   bash test/lab/build.sh --where    only print the folder; exit code 1 when something is missing
+# Broken off, it goes on where it was: each file gets its name when it is whole, and Go keeps what it has compiled.
 set -euo pipefail
 
 etcd=3.6.5
@@ -28,10 +27,6 @@ complete() {
 if complete; then
   echo "$cache"
   exit
-fi
-if [ "${1:-}" = --where ]; then
-  echo "$cache"
-  exit 1
 fi
 
 mkdir -p "$cache"
@@ -98,5 +93,7 @@ if ! complete; then
 fi
 
 complete
+# What older versions of this script built.
+find "${cache%/*}" -maxdepth 1 -type d -name '????????????' -mtime +30 ! -path "$cache" -exec rm -rf {} +
 say 'complete'
 echo "$cache"

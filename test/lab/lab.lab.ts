@@ -3,92 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { connectCluster } from '../../src/kubernetes/client.js';
 import type { KubeObject } from '../../src/kubernetes/object.js';
+import { hello } from './hello.js';
 import { openLab } from './lab.js';
 import { until } from './until.js';
 
 const lab = openLab();
 
 type Status = { conditions?: { type: string; status: string }[] } & Record<string, unknown>;
-
-/** nginx as an unprivileged image runs it: all that it writes goes to /tmp. */
-function conf(text: string): string {
-  return `worker_processes 1;
-pid /tmp/nginx.pid;
-error_log /dev/stderr;
-events { worker_connections 64; }
-http {
-  access_log /dev/stdout;
-  client_body_temp_path /tmp/body;
-  proxy_temp_path /tmp/proxy;
-  fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi;
-  scgi_temp_path /tmp/scgi;
-  resolver ${lab.dns.address} valid=1s;
-  server {
-    listen 8080;
-    location = /ready { return 200 "ready\\n"; }
-    location = /fn { set $fn fn.example; proxy_pass http://$fn:8070/called; }
-    location / { return 200 "${text}\\n"; }
-  }
-}
-`;
-}
-
-function objects(text: string, container: object = {}): KubeObject[] {
-  const labels = { app: 'hello' };
-  return [
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: `hello-${text}` },
-      data: { 'nginx.conf': conf(text) },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'hello' },
-      spec: { selector: labels, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
-    },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'hello' },
-      spec: {
-        replicas: 2,
-        selector: { matchLabels: labels },
-        template: {
-          metadata: { labels },
-          spec: {
-            securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-            containers: [
-              {
-                name: 'nginx',
-                image: 'registry.example/nginxinc/nginx-unprivileged:1.29',
-                ports: [{ name: 'http', containerPort: 8080 }],
-                readinessProbe: { httpGet: { path: '/ready', port: 'http' } },
-                lifecycle: { preStop: { sleep: { seconds: 5 } } },
-                securityContext: {
-                  allowPrivilegeEscalation: false,
-                  readOnlyRootFilesystem: true,
-                  capabilities: { drop: ['ALL'] },
-                },
-                volumeMounts: [
-                  { name: 'conf', mountPath: '/etc/nginx/nginx.conf', subPath: 'nginx.conf', readOnly: true },
-                  { name: 'tmp', mountPath: '/tmp' },
-                ],
-                ...container,
-              },
-            ],
-            volumes: [
-              { name: 'conf', configMap: { name: `hello-${text}` } },
-              { name: 'tmp', emptyDir: {} },
-            ],
-          },
-        },
-      },
-    },
-  ];
-}
 
 async function apply(namespace: string, ...items: KubeObject[]): Promise<void> {
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
@@ -131,13 +52,13 @@ test('all CRDs are served, in the versions that fnmesh writes', async () => {
 
 test('a Deployment runs its own configuration, rolls to the next one, and is gone when deleted', async () => {
   const namespace = await lab.namespace();
-  await apply(namespace, ...objects('one'));
+  await apply(namespace, ...hello(lab.dns.address, 'one'));
   await rolledOut(namespace);
   expect(await called(namespace)).toEqual({ status: 200, body: 'one\n' });
 
   const before = (await pods(namespace)).map(({ metadata }) => metadata.name);
   expect(before).toHaveLength(2);
-  await apply(namespace, ...objects('two'));
+  await apply(namespace, ...hello(lab.dns.address, 'two'));
   await rolledOut(namespace);
   await until(async () => (await pods(namespace)).every(({ metadata }) => !before.includes(metadata.name)));
   expect(await called(namespace)).toEqual({ status: 200, body: 'two\n' });
@@ -163,7 +84,7 @@ test('a Deployment runs its own configuration, rolls to the next one, and is gon
 
 test('a Pod reaches what the test listens on, by a name that the test sets', async () => {
   const namespace = await lab.namespace();
-  await apply(namespace, ...objects('one'));
+  await apply(namespace, ...hello(lab.dns.address, 'one'));
   await rolledOut(namespace);
   expect((await called(namespace, '/fn')).status).toBe(502);
   const { createServer } = await import('node:http');
@@ -183,7 +104,7 @@ test('a Pod reaches what the test listens on, by a name that the test sets', asy
 
 test('a port of a Pod is to be had through the API server', async () => {
   const namespace = await lab.namespace();
-  await apply(namespace, ...objects('one'));
+  await apply(namespace, ...hello(lab.dns.address, 'one'));
   await rolledOut(namespace);
   const [pod] = await pods(namespace);
   const cluster = await connectCluster(
@@ -201,7 +122,7 @@ test('a port of a Pod is to be had through the API server', async () => {
 
 test('a request under way is answered before its Pod ends', async () => {
   const namespace = await lab.namespace();
-  await apply(namespace, ...objects('one'));
+  await apply(namespace, ...hello(lab.dns.address, 'one'));
   await rolledOut(namespace);
   const address = await lab.address();
   const { createServer } = await import('node:http');
@@ -229,7 +150,7 @@ test('a request under way is answered before its Pod ends', async () => {
 
 test('a broken configuration shows as a container that crashes, an unknown image as a failing pull', async () => {
   const namespace = await lab.namespace();
-  const items = objects('one');
+  const items = hello(lab.dns.address, 'one');
   items[0]!.data = { 'nginx.conf': 'nonsense;' };
   await apply(namespace, ...items);
   const waiting = async (reason: string): Promise<KubeObject | undefined> =>
@@ -243,7 +164,7 @@ test('a broken configuration shows as a container that crashes, an unknown image
   const crashed = await waiting('CrashLoopBackOff');
   expect(await lab.log(namespace, crashed!.metadata.name)).toContain('unknown directive "nonsense"');
 
-  await apply(namespace, ...objects('two', { image: 'registry.example/none:1' }));
+  await apply(namespace, ...hello(lab.dns.address, 'two', { image: 'registry.example/none:1' }));
   await until(async () => (await waiting('ErrImagePull')) !== undefined);
 });
 
@@ -254,7 +175,7 @@ test('a container may not write its root, and runs as the user of the image', as
     '-c',
     'id -u; cat /proc/1/status | grep CapEff; touch /x; echo $$; exec nginx -g "daemon off;"',
   ];
-  await apply(namespace, ...objects('one', { command }));
+  await apply(namespace, ...hello(lab.dns.address, 'one', { command }));
   await rolledOut(namespace);
   const [pod] = await pods(namespace);
   const log = await lab.log(namespace, pod!.metadata.name);

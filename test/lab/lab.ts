@@ -2,7 +2,6 @@
 // Both run inside the namespaces that run.sh makes; when those end, every process and mount of the lab ends with them.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from './api.js';
@@ -15,12 +14,13 @@ import { startKubelet } from './kubelet.js';
 import { ranKubectl, type Ran } from './kubectl.js';
 import { addAddress, DNS_ADDRESS, setUpNetwork } from './network.js';
 import { startNodeAgent } from './node-agent.js';
+import { relay } from './relay.js';
 
 /** A ServiceAccount, by the token of which a kubeconfig asks. */
-export type Account = { serviceAccount: string; namespace: string };
+type Account = { serviceAccount: string; namespace: string };
 
 /** A relay from an address of the lab to a port of 127.0.0.1, which Pods cannot reach. */
-export type Exposed = {
+type Exposed = {
   address: string;
   port: number;
   /** Ends it and the connections through it: from now on they are refused. */
@@ -199,35 +199,6 @@ function place(): { dir: string; programs: string } {
 
 function nginxProgram(): string {
   return execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin command -v nginx'], { encoding: 'utf8' }).trim();
-}
-
-async function relay(address: string, from: number, to: number): Promise<() => Promise<void>> {
-  const open = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (outer) => {
-    const inner = connect({ host: '127.0.0.1', port: to, allowHalfOpen: true, noDelay: true });
-    for (const [socket, other] of [
-      [outer, inner],
-      [inner, outer],
-    ] as const) {
-      open.add(socket);
-      socket.on('close', () => {
-        open.delete(socket);
-        if (socket.errored) other.destroy();
-      });
-      // The other end hears of it by its own connection's end.
-      socket.on('error', () => other.destroy());
-      socket.pipe(other);
-    }
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(from, address, resolve);
-  });
-  return () =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      for (const socket of open) socket.destroy();
-    });
 }
 
 const KUBE_DNS = {

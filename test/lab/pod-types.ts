@@ -13,7 +13,7 @@ export type Probe = {
 };
 
 /** What is the same in a Pod's and in a container's security context. */
-export type SecurityContext = { runAsUser?: number; runAsGroup?: number; readOnlyRootFilesystem?: boolean };
+type SecurityContext = { runAsUser?: number; runAsGroup?: number; readOnlyRootFilesystem?: boolean };
 
 /** One container. */
 export type ContainerSpec = {

@@ -46,6 +46,7 @@ export class RunningPod {
   #gone = false;
   #reporting: Promise<void> = Promise.resolve();
   #reported = '';
+  #readiness = { ready: false, since: this.#startTime };
 
   /** @param number Which Pod of the Node it is, from 1; its address follows from it. */
   constructor(
@@ -248,11 +249,10 @@ export class RunningPod {
       ({ state }) => !('waiting' in state) || state.waiting.reason === 'CrashLoopBackOff',
     );
     const ready = this.#containers.every((container) => container.ready);
-    const condition = (type: string, good: boolean): object => ({
-      type,
-      status: good ? 'True' : 'False',
-      lastTransitionTime: this.#startTime,
-    });
+    if (ready !== this.#readiness.ready) this.#readiness = { ready, since: new Date().toISOString() };
+    const condition = (type: string, good: boolean, lastTransitionTime = this.#startTime): object => {
+      return { type, status: good ? 'True' : 'False', lastTransitionTime };
+    };
     const address = this.#sandbox?.address;
     return {
       phase: running ? 'Running' : 'Pending',
@@ -263,8 +263,8 @@ export class RunningPod {
       conditions: [
         condition('PodScheduled', true),
         condition('Initialized', true),
-        condition('ContainersReady', ready),
-        condition('Ready', ready),
+        condition('ContainersReady', ready, this.#readiness.since),
+        condition('Ready', ready, this.#readiness.since),
       ],
       containerStatuses: this.#containers.map(
         ({ spec, state, lastState, ready, started, restarts, process }) => ({
