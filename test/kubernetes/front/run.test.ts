@@ -1,0 +1,333 @@
+import { describe, expect, test } from 'vitest';
+import type { FnmeshEvent } from '../../../src/events.js';
+import { pinSecretName } from '../../../src/kubernetes/detect/pin.js';
+import type { DataPlane } from '../../../src/kubernetes/data-plane.js';
+import { selects } from '../../../src/kubernetes/front/rollout.js';
+import { KubernetesFront, type FrontOptions } from '../../../src/kubernetes/front/run.js';
+import { appLabels, LABELS, versionObject } from '../../../src/kubernetes/names.js';
+import { apiVersionOf, type Kind, KINDS, type KubeObject } from '../../../src/kubernetes/object.js';
+import { readRoute } from '../../../src/kubernetes/render/read-route.js';
+import { renderRoutes } from '../../../src/kubernetes/render/routes.js';
+import type { Site } from '../../../src/kubernetes/site.js';
+import type { Route } from '../../../src/routing/route.js';
+import type { RoutedFunction } from '../../../src/router/router.js';
+import { fakeCluster, type FakeCluster } from '../../helpers/fake-cluster.js';
+import { route, site } from './sites.js';
+
+const times = { pollMs: 1, readyMs: 2_000, spreadMs: 1 };
+const GATEWAY: KubeObject = {
+  apiVersion: apiVersionOf(KINDS.Gateway),
+  kind: 'Gateway',
+  metadata: { name: 'public', namespace: 'istio-ingress' },
+  spec: {
+    listeners: [{ name: 'http', port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }],
+  },
+};
+
+/** A cluster whose controllers do at once what they have to; `runs` says of which Deployments Pods come up. */
+function living(runs: (name: string) => boolean = () => true): FakeCluster {
+  const cluster = fakeCluster();
+  cluster.put(GATEWAY);
+  const reconcile = (): void => {
+    for (const deployment of cluster.objects(KINDS.Deployment)) {
+      const { name, namespace = '', generation = 0 } = deployment.metadata;
+      if (observed(deployment) === generation) continue;
+      const { replicas = 1, template } = deployment['spec'] as { replicas?: number; template: KubeObject };
+      const ready = runs(name) ? replicas : 0;
+      cluster.edit(deployment, (it) => {
+        const [updatedReplicas, availableReplicas] = [replicas, ready];
+        it['status'] = { observedGeneration: generation, replicas, updatedReplicas, availableReplicas };
+      });
+      if (ready > 0) cluster.put(plain(KINDS.Pod, namespace, `${name}-0`, template.metadata.labels ?? {}));
+    }
+    const pods = cluster.objects(KINDS.Pod);
+    for (const service of cluster.objects(KINDS.Service)) {
+      const { name, namespace = '', labels = {} } = service.metadata;
+      const endpoints = pods
+        .filter(({ metadata }) => selects(service, metadata.labels ?? {}))
+        .map(({ metadata }) => ({
+          conditions: { ready: true },
+          targetRef: { kind: 'Pod', name: metadata.name },
+        }));
+      const slice = plain(KINDS.EndpointSlice, namespace, `${name}-x`, {
+        ...labels,
+        'kubernetes.io/service-name': name,
+      });
+      cluster.put({ ...slice, endpoints });
+    }
+  };
+  for (const kind of ['Deployment', 'EndpointSlice'])
+    cluster.before({ verb: 'list', kind }, reconcile, Infinity);
+  return cluster;
+}
+
+const observed = ({ status }: KubeObject): number | undefined =>
+  (status as { observedGeneration?: number } | undefined)?.observedGeneration;
+
+const plain = (kind: Kind, namespace: string, name: string, labels: Record<string, string>): KubeObject => ({
+  apiVersion: apiVersionOf(kind),
+  kind: kind.kind,
+  metadata: { name, namespace, labels },
+});
+
+const frontOf = (cluster: FakeCluster, at: Site = site(), options: FrontOptions = {}, makeGateway = false) =>
+  new KubernetesFront(cluster, at, { drainMs: 1, makeGateway }, { times, ...options });
+
+const known = (cluster: FakeCluster): RoutedFunction[] =>
+  [...cluster.objects(KINDS.HTTPRoute), ...cluster.objects(KINDS.VirtualService)].flatMap(
+    (object) => readRoute(object) ?? [],
+  );
+
+/** All of a wire, with routes put in as a router would. */
+async function wire(cluster: FakeCluster, at: Site, routes: readonly Route[], options: FrontOptions = {}) {
+  const events: FnmeshEvent[] = [];
+  const front = frontOf(cluster, at, options);
+  const plan = await front.plan(routes, known(cluster));
+  await front.prepare(plan, (event) => events.push(event));
+  for (const each of routes)
+    for (const object of renderRoutes(at, { route: each, revision: 1, history: [] })) cluster.put(object);
+  for (const object of cluster.objects(KINDS.HTTPRoute))
+    if (!routes.some(({ function: fn }) => fn === object.metadata.labels?.[LABELS.function]))
+      cluster.drop(object);
+  await front.settle(plan, (event) => events.push(event));
+  return { plan, events };
+}
+
+const names = (cluster: FakeCluster, kind: Kind): string[] =>
+  cluster.objects(kind).map(({ metadata }) => metadata.name);
+const two = [route('cart', ['v1', 'v2']), route('shop', ['v1'])];
+
+describe('a wire', () => {
+  test('makes, changes, switches and removes what stands before the functions', async () => {
+    const cluster = living();
+    await wire(cluster, site(), two);
+    expect(names(cluster, KINDS.Deployment)).toEqual(['shop-cart-v1', 'shop-cart-v2', 'shop-v1']);
+    await wire(cluster, site({ proxy: 'shared' }), two);
+    expect(names(cluster, KINDS.Deployment)).toEqual(['shop-proxy']);
+    expect(names(cluster, KINDS.Service)).toEqual(['shop-cart-v1', 'shop-cart-v2', 'shop-v1']);
+    await wire(cluster, site(), two);
+    expect(names(cluster, KINDS.Deployment)).toEqual(['shop-cart-v1', 'shop-cart-v2', 'shop-v1']);
+    cluster.put(plain(KINDS.Secret, 'hello', pinSecretName('shop'), appLabels('shop')));
+    await wire(cluster, site(), []);
+    const left = cluster.objects().map(({ kind }) => kind);
+    expect(new Set(left)).toEqual(new Set(['Gateway', 'EndpointSlice', 'Pod']));
+  });
+
+  test('unchanged, 200 functions take no write, and at most one list of a kind', async () => {
+    const cluster = living();
+    const routes = Array.from({ length: 200 }, (_, at) => route(`fn-${at}`, ['v1', 'v2']));
+    const at = site({ proxy: 'shared' });
+    await wire(cluster, at, routes);
+    const before = cluster.requests.length;
+    const { plan } = await wire(cluster, at, routes);
+    expect(plan).toMatchObject({ objects: [], before: [], after: [], rewrite: [] });
+    const asked = cluster.requests.slice(before).map(({ verb, kind }) => `${verb} ${kind}`);
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(asked.filter((each) => !/^(list|get|may) /.test(each))).toEqual([]);
+  });
+
+  test("what has the name already and is somebody else's is left alone, and nothing is written", async () => {
+    for (const labels of [{}, appLabels('other')]) {
+      const cluster = living();
+      cluster.put(plain(KINDS.Service, 'hello', versionObject('shop', 'cart', 'v1'), labels));
+      await expect(frontOf(cluster).plan(two, [])).rejects.toMatchObject({
+        code: 'conflict',
+        message: expect.stringContaining('Service hello/shop-cart-v1') as string,
+      });
+      expect(cluster.requests.filter(({ verb }) => verb === 'apply')).toEqual([]);
+    }
+  });
+
+  test('what a GitOps tool manages is left alone', async () => {
+    const cluster = living();
+    await wire(cluster, site(), two);
+    const [deployment] = cluster.objects(KINDS.Deployment);
+    cluster.edit(deployment!, (it) => {
+      it.metadata.annotations = { 'argocd.argoproj.io/tracking-id': 'shop:apps/Deployment:hello/x' };
+    });
+    await expect(
+      frontOf(cluster, site({}, { image: 'example.com/b' })).plan(two, known(cluster)),
+    ).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('Argo CD (shop)') as string,
+    });
+    expect((await frontOf(cluster).plan(two, known(cluster))).objects).toEqual([]);
+  });
+
+  test('a Deployment given over to an autoscaler keeps its number of Pods until that has set one', async () => {
+    const cluster = living();
+    await wire(cluster, site({}, { replicas: 4 }), two);
+    const scaled = site({}, { replicas: 4, autoscale: { min: 2, max: 9, cpuPercent: 70 } });
+    await wire(cluster, scaled, two);
+    const replicas = () =>
+      cluster.objects(KINDS.Deployment).map(({ spec }) => (spec as { replicas: number }).replicas);
+    expect(replicas()).toEqual([4, 4, 4]);
+    for (const each of cluster.objects(KINDS.Deployment))
+      cluster.edit(
+        each,
+        (it) => ((it['spec'] as { replicas: number }).replicas = 7),
+        'kube-controller-manager',
+      );
+    await wire(cluster, scaled, two);
+    expect(replicas()).toEqual([7, 7, 7]);
+    expect((await frontOf(cluster, scaled).plan(two, known(cluster))).objects).toEqual([]);
+  });
+});
+
+describe('what does not come up', () => {
+  const broken = (status: object, log: string[] = []) => {
+    const cluster = living((name) => name !== 'shop-cart-v1');
+    const labels = { ...appLabels('shop'), [LABELS.proxy]: 'shop-cart-v1' };
+    cluster.put({ ...plain(KINDS.Pod, 'hello', 'shop-cart-v1-x', labels), status });
+    cluster.log = () => log;
+    return cluster;
+  };
+  const container = (rest: object) => ({ containerStatuses: [{ name: 'nginx', ready: false, ...rest }] });
+
+  test.each<[string, object, string[], RegExp]>([
+    [
+      'no image',
+      container({ state: { waiting: { reason: 'ImagePullBackOff', message: 'not found' } } }),
+      [],
+      /0 of 2 Pods are ready: Pod shop-cart-v1-x: ImagePullBackOff: not found/,
+    ],
+    [
+      'it ends',
+      container({
+        restartCount: 3,
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: { terminated: { exitCode: 1 } },
+      }),
+      ['nginx: [emerg] no'],
+      /ended 3 times \(exit code 1\)\n {2}nginx: \[emerg\] no/,
+    ],
+    [
+      'no node',
+      { conditions: [{ type: 'PodScheduled', status: 'False', message: 'no room' }] },
+      [],
+      /has no node: no room/,
+    ],
+    [
+      'only slow',
+      container({ state: { waiting: { reason: 'ContainerCreating' } } }),
+      [],
+      /its Pods give no reason/,
+    ],
+  ])('%s', async (_, status, log, message) => {
+    const front = frontOf(broken(status, log), site(), { times: { ...times, readyMs: 20 } });
+    const plan = await front.plan(two, []);
+    await expect(front.prepare(plan, () => undefined)).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test('Pods that are refused, and a rollout that says itself that it is stuck, are not waited for', async () => {
+    const cluster = living(() => false);
+    cluster.before(
+      { verb: 'list', kind: 'Pod' },
+      () => {
+        for (const each of cluster.objects(KINDS.Deployment))
+          cluster.edit(each, (it) => {
+            it['status'] = {
+              observedGeneration: it.metadata.generation,
+              conditions: [
+                { type: 'ReplicaFailure', status: 'True', message: 'pods are forbidden: exceeded quota' },
+                { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' },
+              ],
+            };
+          });
+      },
+      Infinity,
+    );
+    const front = frontOf(cluster, site(), { times: { ...times, readyMs: 600_000 } });
+    const plan = await front.plan(two, []);
+    await expect(front.prepare(plan, () => undefined)).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringContaining('exceeded quota') as string,
+    });
+  });
+});
+
+describe('the gateway', () => {
+  test('is made when settings say so and there is one class', async () => {
+    const cluster = living();
+    cluster.drop(GATEWAY);
+    await expect(frontOf(cluster).plan(two, [])).rejects.toMatchObject({ code: 'config' });
+    cluster.put({
+      apiVersion: apiVersionOf(KINDS.GatewayClass),
+      kind: 'GatewayClass',
+      metadata: { name: 'istio' },
+    });
+    const front = frontOf(cluster, site(), {}, true);
+    const plan = await front.plan(two, []);
+    expect(plan.objects[0]).toMatchObject({ action: 'create', kind: 'Gateway', name: 'public' });
+    await front.prepare(plan, () => undefined);
+    expect(cluster.objects(KINDS.Gateway)).toMatchObject([
+      { spec: { gatewayClassName: 'istio', listeners: [{ name: 'http', hostname: 'shop.example.com' }] } },
+    ]);
+  });
+
+  test('still has an old route: what that leads to stays', async () => {
+    const cluster = living();
+    await wire(cluster, site(), two);
+    const dataPlane: DataPlane = {
+      proxies: () => Promise.resolve([{ proxy: 'gw-1', split: { v1: 5_000, v2: 5_000 }, inactive: [] }]),
+    };
+    const options = { dataPlane, times: { ...times, readyMs: 10 } };
+    await expect(wire(cluster, site(), [route('cart', ['v1']), two[1]!], options)).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringContaining('gw-1 still has the old route of shop/cart') as string,
+    });
+    expect(names(cluster, KINDS.Deployment)).toContain('shop-cart-v2');
+  });
+});
+
+describe('another API', () => {
+  test('is refused without leave, and then the old routes go', async () => {
+    const cluster = living();
+    await wire(cluster, site(), two);
+    cluster.put({
+      ...GATEWAY,
+      apiVersion: apiVersionOf(KINDS.IstioGateway),
+      spec: { servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] },
+    });
+    const istio = site({ api: 'istio' });
+    await expect(frontOf(cluster, istio).plan(two, known(cluster))).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringContaining('requests get 404') as string,
+      try: expect.stringContaining('--allow-gap') as string,
+    });
+    const { plan } = await wire(cluster, istio, two, { allowGap: true });
+    expect(plan.warnings).toEqual([expect.stringContaining('requests get 404') as string]);
+    expect(names(cluster, KINDS.HTTPRoute)).toEqual([]);
+    expect(names(cluster, KINDS.VirtualService)).toEqual(['shop', 'shop-cart']);
+  });
+
+  test('would not take the shares over: a conflict', async () => {
+    const cluster = living();
+    await wire(cluster, site(), two);
+    const moved = two.map((each) => ({ ...each, split: { v2: 10_000 } }));
+    await expect(
+      frontOf(cluster, site({ api: 'istio' }), { allowGap: true }).plan(
+        [{ ...moved[0]!, split: { v1: 0, v2: 10_000 } }],
+        known(cluster),
+      ),
+    ).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('splits v1=100 v2=0') as string,
+    });
+  });
+});
+
+test('routes of other namespaces that may not be listed are said to be unchecked', async () => {
+  const cluster = living();
+  cluster.allows = ({ namespace }) => namespace !== null;
+  const events: FnmeshEvent[] = [];
+  const plan = await frontOf(cluster, site(), { emit: (event) => events.push(event) }).plan(two, []);
+  expect(plan.notes).toEqual([
+    'HTTPRoutes of other namespaces for shop.example.com were not checked: they may not be listed',
+    'VirtualServices of other namespaces for shop.example.com were not checked: they may not be listed',
+  ]);
+  expect(events).toHaveLength(2);
+});
