@@ -1,9 +1,5 @@
 // The Envoys of a gateway, each asked what it has: found by the Gateway object, reached by port-forward, or by the URLs
 // of their admin interfaces.
-import { request as plainRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { FnmeshError, messageOf } from '../../errors.js';
 import { parallel } from '../../process/parallel.js';
 import { sameShares } from '../../routing/diff.js';
 import type { Route } from '../../routing/route.js';
@@ -11,59 +7,72 @@ import type { Cluster } from '../cluster.js';
 import type { DataPlane, ProxyState, SitePlace } from '../data-plane.js';
 import { KINDS } from '../object.js';
 import type { KubeObject } from '../object.js';
+import { adminAt, adminIn } from './admin.js';
 import { clustersOf, readEnvoy, servedRoutes } from './config-dump.js';
 import type { AdminGet, EnvoyState } from './config-dump.js';
 
-/** Where Istio's and other Envoys of gateways have their admin interface (Istio 1.31, pilot-agent). */
-const ADMIN_PORT = 15_000;
 /** The label of the Pods of a Gateway (Gateway API 1.6, GEP-1762). */
 const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
-/** How long an Envoy may take for an answer, in milliseconds; and how many are asked at a time. */
-const ANSWER_MS = 10_000;
+/** How many are asked at a time. */
 const JOBS = 8;
 
 /** One proxy, and how it is asked. */
 type Door = { proxy: string; get: AdminGet };
+type Reading = { proxy: string; state: EnvoyState };
 
 /** All Envoys of a site's gateway. */
 export class GatewayProxies implements DataPlane {
+  /** Readings that have not begun yet, by gateway. */
+  readonly #next = new Map<string, Promise<Reading[]>>();
+
   /** @param adminUrls Base URLs of the admin interfaces of all of them; null: by port-forward to the gateway's Pods. */
   constructor(
     private readonly cluster: Pick<Cluster, 'get' | 'list' | 'connect'>,
     private readonly adminUrls: readonly string[] | null,
   ) {}
 
-  /** @throws FnmeshError `config` when Pods may not be listed or reached, `unreachable` when one does not answer as an Envoy. */
+  /**
+   * Who asks together, such as for all routes of an app, shares one reading.
+   * @throws FnmeshError `config` when Pods may not be listed or reached, `unreachable` when one does not answer as an Envoy.
+   */
   async proxies(site: SitePlace, route: Route): Promise<ProxyState[]> {
-    const doors = await this.#doors(site);
     const clusters = clustersOf(site, route);
-    return parallel(JOBS, doors, async ({ proxy, get }) => {
-      return { proxy, ...proxyState(await readEnvoy(get), route, clusters) };
+    return (await this.#read(site)).map(({ proxy, state }) => ({
+      proxy,
+      ...proxyState(state, route, clusters),
+    }));
+  }
+
+  /** One that begins only after the question: nobody gets what was there before. */
+  #read(site: SitePlace): Promise<Reading[]> {
+    const key = `${site.api} ${site.gateway.namespace}/${site.gateway.name}`;
+    const known = this.#next.get(key);
+    if (known) return known;
+    const reading = new Promise((begin) => setImmediate(begin)).then(async () => {
+      this.#next.delete(key);
+      const doors = await this.#doors(site);
+      return parallel(JOBS, doors, async ({ proxy, get }) => ({ proxy, state: await readEnvoy(get) }));
     });
+    this.#next.set(key, reading);
+    return reading;
   }
 
   async #doors(site: SitePlace): Promise<Door[]> {
-    if (this.adminUrls !== null) {
-      return this.adminUrls.map((url) => ({
-        proxy: url,
-        get: (path) => ask(new URL(path, url), {}, url),
-      }));
-    }
+    // The host alone: a URL may have a password in it.
+    if (this.adminUrls !== null)
+      return this.adminUrls.map((url) => ({ proxy: new URL(url).host, get: adminAt(url) }));
     const pods = (await this.#pods(site)).filter(isRunning);
     return pods.map(({ metadata: { namespace = '', name } }) => {
-      const proxy = `${namespace}/${name}`;
-      const get: AdminGet = async (path) => {
-        const connection = await this.cluster.connect(namespace, name, ADMIN_PORT);
-        return ask(new URL(path, 'http://localhost'), { createConnection: () => connection }, proxy);
-      };
-      return { proxy, get };
+      return { proxy: `${namespace}/${name}`, get: adminIn(this.cluster, namespace, name) };
     });
   }
 
   async #pods({ api, gateway }: SitePlace): Promise<KubeObject[]> {
     const { namespace, name } = gateway;
-    if (api === 'gateway-api')
-      return this.cluster.list(KINDS.Pod, { namespace, labels: { [GATEWAY_NAME]: name } });
+    if (api === 'gateway-api') {
+      const made = await this.cluster.list(KINDS.Pod, { namespace, labels: { [GATEWAY_NAME]: name } });
+      return made.length > 0 ? made : this.#behindAddresses(namespace, name);
+    }
     const object = await this.cluster.get(KINDS.IstioGateway, namespace, name);
     const labels = (object?.spec as { selector?: Record<string, string> } | undefined)?.selector ?? {};
     // Without a selector it would be every Pod there is.
@@ -71,6 +80,25 @@ export class GatewayProxies implements DataPlane {
     const near = await this.cluster.list(KINDS.Pod, { namespace, labels });
     // An Istio Gateway selects Pods of all namespaces (Istio 1.31, PILOT_SCOPE_GATEWAY_TO_NAMESPACE is off).
     return near.length > 0 ? near : this.cluster.list(KINDS.Pod, { namespace: null, labels });
+  }
+
+  /** The Pods of the Services that a Gateway names as its addresses: nothing was made for it (Istio 1.31, manual deployment). */
+  async #behindAddresses(namespace: string, name: string): Promise<KubeObject[]> {
+    const gateway = await this.cluster.get(KINDS.Gateway, namespace, name);
+    const { addresses = [] } = (gateway?.['spec'] ?? {}) as {
+      addresses?: { type?: string; value?: string }[];
+    };
+    const hostnames = addresses.flatMap(({ type, value }) =>
+      type === 'Hostname' && value !== undefined ? [value] : [],
+    );
+    const pods = await parallel(JOBS, hostnames, async (hostname) => {
+      const [service = '', where = namespace] = hostname.split('.');
+      const object = await this.cluster.get(KINDS.Service, where, service);
+      const labels = (object?.['spec'] as { selector?: Record<string, string> } | undefined)?.selector ?? {};
+      if (Object.keys(labels).length === 0) return [];
+      return this.cluster.list(KINDS.Pod, { namespace: where, labels });
+    });
+    return pods.flat();
   }
 }
 
@@ -85,7 +113,9 @@ export function proxyState(
   const serving = rows.filter(({ split, others }) => split !== null || others.length > 0);
   const row = serving.find(({ split }) => split === null || !sameShares(split, route.split)) ?? serving[0];
   if (row === undefined) return { split: null, inactive: [] };
-  return { split: row.split, inactive: row.inactive.map((version) => clusters[version]!) };
+  const { split } = row;
+  const inactive = row.inactive.filter((version) => (split?.[version] ?? 0) > 0);
+  return { split, inactive: inactive.map((version) => clusters[version]!) };
 }
 
 function isRunning({ metadata, status }: KubeObject): boolean {
@@ -93,37 +123,4 @@ function isRunning({ metadata, status }: KubeObject): boolean {
     metadata.deletionTimestamp === undefined &&
     (status as { phase?: string } | undefined)?.phase === 'Running'
   );
-}
-
-type Opener = (
-  url: URL,
-  options: RequestOptions,
-  answer: (incoming: IncomingMessage) => void,
-) => ClientRequest;
-
-/** GET over a connection of its own. */
-async function ask(url: URL, how: { createConnection?: () => Duplex }, proxy: string): Promise<string> {
-  const open: Opener = url.protocol === 'https:' ? (await import('node:https')).request : plainRequest;
-  const failed = (why: string, cause?: unknown): FnmeshError =>
-    new FnmeshError('unreachable', `gateway proxy ${proxy} did not say which routes it has: ${why}`, {
-      try: 'adminUrl: of the target in fnmesh.yaml, or fnmesh probe, which asks by the front door',
-      cause,
-    });
-  return new Promise((resolve, reject) => {
-    const outgoing = open(url, { agent: false, timeout: ANSWER_MS, ...how }, (answer) => {
-      const pieces: Buffer[] = [];
-      answer.on('data', (piece: Buffer) => pieces.push(piece));
-      answer.on('error', (error) => reject(failed(error.message, error)));
-      answer.on('end', () => {
-        if (answer.statusCode === 200) resolve(Buffer.concat(pieces).toString());
-        else reject(failed(`it answered ${answer.statusCode} to ${url.pathname}`));
-      });
-    });
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
-    outgoing.on('error', (error) => {
-      const cause: unknown = error instanceof AggregateError ? error.errors[0] : error;
-      reject(failed(messageOf(cause), error));
-    });
-    outgoing.end();
-  });
 }
