@@ -8,7 +8,7 @@ import { allowed, type Note } from '../kubernetes/detect/search.js';
 import type { FrontPlan } from '../kubernetes/front.js';
 import { appLabels } from '../kubernetes/names.js';
 import { KINDS } from '../kubernetes/object.js';
-import { questionsFor } from '../kubernetes/permissions.js';
+import { type Place, questionsFor } from '../kubernetes/permissions.js';
 import { routeKind } from '../kubernetes/render/routes.js';
 import type { Site } from '../kubernetes/site.js';
 import { parallel } from '../process/parallel.js';
@@ -64,7 +64,15 @@ export async function doctorCluster(patient: ClusterPatient): Promise<DoctorResu
     within(api, askRouteApi(cluster, api)),
     ...there,
     fromHere,
-    within('permissions', askAccess(patient, { namespace, api, gateway: found.site?.gateway ?? null })),
+    within(
+      'permissions',
+      askAccess(patient, {
+        namespace,
+        api,
+        gateway: found.site?.gateway ?? null,
+        makeGateway: settings.makeGateway,
+      }),
+    ),
   ]);
   return { checks: [...version, ...found.checks, ...checks.flat()] };
 }
@@ -190,10 +198,7 @@ async function askProxy({ app, router: connect }: ClusterPatient): Promise<Check
   return [judgeProxy({ version: of, readiness: await router.ready(of) })];
 }
 
-async function askAccess(
-  { app, cluster }: ClusterPatient,
-  place: Parameters<typeof questionsFor>[1],
-): Promise<Check[]> {
+async function askAccess({ app, cluster }: ClusterPatient, place: Place): Promise<Check[]> {
   const answers = await parallel(AT_ONCE, questionsFor(app, place), async (question) => ({
     ...question,
     allowed: await cluster.may(question.permission),

@@ -23,14 +23,16 @@ export type Need = {
   api?: Site['api'];
   /** Only the one Secret of this app's pins. */
   pin?: true;
+  /** Only where settings say makeGateway; not in the manifests, for gateways are the platform's. */
+  makesGateway?: true;
 };
 
 /** Where the Service of the cluster's DNS is. */
-export const DNS_NAMESPACE = 'kube-system';
+const DNS_NAMESPACE = 'kube-system';
 
 // Server-side apply of what is not there yet needs create beside patch.
 const APPLIED = ['get', 'list', 'create', 'patch', 'delete'] as const;
-const ROUTES = ['get', 'list', 'create', 'update', 'delete'] as const;
+const ROUTES = ['get', 'create', 'update', 'delete'] as const;
 // The verbs for requests that name their method: an upgrade by GET, or by POST.
 const CONNECT = ['get', 'create'] as const;
 
@@ -64,13 +66,9 @@ export const NEEDS: readonly Need[] = [
     for: 'a probe: with POST, PUT, PATCH or DELETE',
     optional: true,
   },
-  {
-    kind: KINDS.VirtualService,
-    verbs: ROUTES,
-    at: 'namespace',
-    for: 'routes',
-    api: 'istio',
-  },
+  { kind: KINDS.VirtualService, verbs: ['list'], at: 'namespace', for: 'routes of either API' },
+  { kind: KINDS.HTTPRoute, verbs: ['list'], at: 'namespace', for: 'routes of either API' },
+  { kind: KINDS.VirtualService, verbs: ROUTES, at: 'namespace', for: 'routes', api: 'istio' },
   { kind: KINDS.HTTPRoute, verbs: ROUTES, at: 'namespace', for: 'routes', api: 'gateway-api' },
   { kind: KINDS.Secret, verbs: ['get', 'delete'], at: 'namespace', for: 'the secret of pins', pin: true },
   { kind: KINDS.Secret, verbs: ['create'], at: 'namespace', for: 'the secret of pins, once' },
@@ -113,7 +111,7 @@ export const NEEDS: readonly Need[] = [
   },
   {
     kind: KINDS.GatewayClass,
-    verbs: ['get'],
+    verbs: ['get', 'list'],
     at: 'cluster',
     for: 'whether the gateway is part of the mesh',
     optional: true,
@@ -155,7 +153,29 @@ export const NEEDS: readonly Need[] = [
     for: 'versions of the APIs',
     optional: true,
   },
-  { kind: KINDS.Service, verbs: ['list'], at: 'gateway', for: "the gateway's address", optional: true },
+  {
+    kind: KINDS.Service,
+    verbs: ['get', 'list'],
+    at: 'gateway',
+    for: "the gateway's address",
+    optional: true,
+  },
+  {
+    kind: KINDS.Gateway,
+    verbs: ['create', 'patch'],
+    at: 'gateway',
+    for: 'makeGateway',
+    api: 'gateway-api',
+    makesGateway: true,
+  },
+  {
+    kind: KINDS.IstioGateway,
+    verbs: ['create', 'patch'],
+    at: 'gateway',
+    for: 'makeGateway',
+    api: 'istio',
+    makesGateway: true,
+  },
   {
     kind: KINDS.Pod,
     verbs: ['list'],
@@ -176,18 +196,23 @@ export const NEEDS: readonly Need[] = [
 /** One thing to ask the cluster about. */
 export type Question = { permission: Permission; for: string; optional: boolean };
 
+/** Where the questions are about; a gateway that is not known is taken for one of the app's namespace. */
+export type Place = Pick<Site, 'namespace' | 'api'> & {
+  gateway: { namespace: string } | null;
+  makeGateway: boolean;
+};
+
 /** The questions of one place: everything in NEEDS that counts there, verb by verb. */
-export function questionsFor(
-  app: AppName,
-  { namespace, api, gateway }: Pick<Site, 'namespace' | 'api'> & { gateway: { namespace: string } | null },
-): Question[] {
+export function questionsFor(app: AppName, { namespace, api, gateway, makeGateway }: Place): Question[] {
   const places: Record<At, string | null> = {
     namespace,
     gateway: gateway?.namespace ?? namespace,
     dns: DNS_NAMESPACE,
     cluster: null,
   };
-  return NEEDS.filter((need) => need.api === undefined || need.api === api).flatMap((need) =>
+  return NEEDS.filter(
+    (need) => (need.api === undefined || need.api === api) && (makeGateway || need.makesGateway !== true),
+  ).flatMap((need) =>
     need.verbs.map((verb) => ({
       permission: {
         verb,

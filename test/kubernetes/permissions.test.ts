@@ -28,7 +28,7 @@ function granted(role: KubeObject): string[] {
 }
 
 function needed(at: Need['at']): string[] {
-  return NEEDS.filter((need) => need.at === at)
+  return NEEDS.filter((need) => need.at === at && !need.makesGateway)
     .flatMap(({ kind, subresource, verbs, pin }) => {
       const resource = subresource === undefined ? kind.plural : `${kind.plural}/${subresource}`;
       return verbs.map((verb) => `${kind.group}/${resource} ${verb} ${pin ? 'fnmesh-pin-hello-app' : '*'}`);
@@ -68,7 +68,12 @@ describe('the manifests grant what fnmesh asks for, no more and no less', () => 
 });
 
 describe('questionsFor', () => {
-  const site = { namespace: 'shop', api: 'istio' as const, gateway: { namespace: 'istio-ingress' } };
+  const site = {
+    namespace: 'shop',
+    api: 'istio' as const,
+    gateway: { namespace: 'istio-ingress' },
+    makeGateway: false,
+  };
   const texts = (questions: ReturnType<typeof questionsFor>): string[] =>
     questions.map(({ permission: { verb, kind, subresource, namespace, name } }) =>
       [verb, kind.kind, subresource, namespace, name].filter((part) => part !== undefined).join(' '),
@@ -81,6 +86,15 @@ describe('questionsFor', () => {
       'update Service proxy shop',
       'update VirtualService shop',
     ]);
+  });
+
+  test('asks to make a gateway only where that is wanted', () => {
+    const making = (makeGateway: boolean): string[] =>
+      texts(questionsFor('hello', { ...site, makeGateway })).filter((text) =>
+        /(create|patch) Gateway/.test(text),
+      );
+    expect(making(false)).toEqual([]);
+    expect(making(true)).toEqual(['create Gateway istio-ingress', 'patch Gateway istio-ingress']);
   });
 
   test("names the Secret of the app's pins, the gateway's namespace and the DNS server's", () => {

@@ -37,7 +37,7 @@ afterAll(() => cluster?.close());
 const access = async (): Promise<ReturnType<typeof judgeAccess>> => {
   const apis = ['istio', 'gateway-api'] as const;
   const questions = apis.flatMap((api) =>
-    questionsFor(APP, { namespace, api, gateway: { namespace: gateway } }),
+    questionsFor(APP, { namespace, api, gateway: { namespace: gateway }, makeGateway: false }),
   );
   const answers = await Promise.all(
     questions.map(async (question) => ({ ...question, allowed: await cluster.may(question.permission) })),
