@@ -10,7 +10,7 @@ import type { ClusterHttp, HttpRequest } from './client-http.js';
 import type { ClusterLogin } from './client-login.js';
 import { withoutSecrets } from './client-secrets.js';
 import type { Asked } from './client-status.js';
-import { isApiAnswer, refusalOf } from './client-status.js';
+import { isAboutObject, isApiAnswer, refusalOf } from './client-status.js';
 import type { ClusterIdentity } from './cluster.js';
 
 /** An answer of the API; `body` is parsed JSON, or text where it is none. */
@@ -84,7 +84,9 @@ export class ClusterApi {
         }
         if (isApiAnswer(outcome) && outcome.status < 500) this.#answered = true;
       }
-      const failure = failureOf(outcome, { answered: this.#answered, loopback: isLoopback(hostname) });
+      const isFinal = !(outcome instanceof NoAnswer) && isAboutObject(outcome);
+      const known = { answered: this.#answered, loopback: isLoopback(hostname) };
+      const failure = isFinal ? null : failureOf(outcome, known);
       const isLast = attempt >= this.limits.tries || Date.now() - start > LONGEST_MS;
       if (failure !== null && !isLast && !request.signal?.aborted) {
         again ||= failure.arrived;

@@ -80,7 +80,7 @@ export function refusalOf(
       );
     case 403:
       return isRbac(message)
-        ? denied(asked, { context, server, user, namespace })
+        ? denied({ ...asked, verb: verbIn(message) ?? asked.verb }, { context, server, user, namespace })
         : new FnmeshError('failed', `${where} refuses ${what}: ${message}`);
     case 404:
       return missing(message, said, asked, where);
@@ -98,9 +98,25 @@ export function refusalOf(
   }
 }
 
+/**
+ * Whether a 500 is about what was sent, so that to send it again is of no use: server-side apply answers an object with an
+ * unknown field so (Kubernetes 1.36, structured-merge-diff).
+ */
+export function isAboutObject({ status, body }: Refusal): boolean {
+  return (
+    status === 500 &&
+    /^failed to create typed patch object|field not declared in schema/.test(statusOf(body)?.message ?? '')
+  );
+}
+
 /** `User "x" cannot list resource …`: what RBAC says, as against admission, which forbids objects too. */
 function isRbac(message: string): boolean {
   return /\bcannot \w+ (resource|path)\b/.test(message);
+}
+
+/** The verb that was missing: a WebSocket is opened by get, and needs create too. */
+function verbIn(message: string): string | undefined {
+  return /\bcannot (\w+) resource/.exec(message)?.[1];
 }
 
 function denied(

@@ -399,6 +399,19 @@ describe('what the API server refuses', () => {
       },
     ],
     [
+      'an unknown field that is applied',
+      500,
+      {
+        message:
+          'failed to create typed patch object (hello/a; /v1, Kind=ConfigMap): .dat: field not declared in schema',
+      },
+      {
+        code: 'failed',
+        message:
+          'cluster stand-in (URL) refuses to create ConfigMap hello/a: failed to create typed patch object (hello/a; /v1, Kind=ConfigMap): .dat: field not declared in schema',
+      },
+    ],
+    [
       'a token in its words',
       400,
       { message: 'bad eyJhbGciOi.eyJzdWIi.c2ln' },

@@ -268,10 +268,21 @@ export function clusterContract(name: string, make: () => Promise<ClusterUnderTe
       const name = fresh('service');
       const spec = { selector: { it: 'nobody' }, ports: [{ name: 'http', port: 80, protocol: 'TCP' }] };
       await cluster.create({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec });
-      const answer = await cluster.call({
-        ...{ namespace, service: name, port: 'http', method: 'GET', path: '/', headers: {} },
+      const call = {
+        namespace,
+        service: name,
+        port: 'http',
+        method: 'GET',
+        path: '/',
+        headers: {},
         timeoutMs: 10_000,
-      });
+      };
+      let answer = await cluster.call(call);
+      // A Service is not known there until its Endpoints have been made.
+      while (answer.status === 404) {
+        await pause(20);
+        answer = await cluster.call(call);
+      }
       expect(answer).toMatchObject({
         status: 503,
         unreached: expect.stringContaining('no endpoints') as string,
