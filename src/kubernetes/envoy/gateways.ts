@@ -103,7 +103,7 @@ export class GatewayProxies implements DataPlane {
 }
 
 /** What one Envoy has for a route: of several ports the one that differs from what was asked for, if one does. */
-export function proxyState(
+function proxyState(
   state: EnvoyState,
   route: Route,
   clusters: Readonly<Record<string, string>>,
