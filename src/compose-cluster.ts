@@ -11,6 +11,7 @@ import { gatewayUrl } from './kubernetes/detect/gateway-url.js';
 import { detectSite, type PinUse } from './kubernetes/detect/detect.js';
 import { ensurePinSecret } from './kubernetes/detect/pin.js';
 import { GatewayProxies } from './kubernetes/envoy/gateways.js';
+import type { Forward } from './kubernetes/forward.js';
 import type { Front } from './kubernetes/front.js';
 import { KubernetesFront } from './kubernetes/front/run.js';
 import type { Site } from './kubernetes/site.js';
@@ -37,8 +38,13 @@ export type ClusterPlace = {
   gatewayUrl(app: string): Promise<string>;
   /** What makes and removes what stands before the app's functions. */
   front(app: string, options?: FrontOptions): Promise<Front>;
+  /** Brings the app's gateway to a port of this machine. @throws FnmeshError as `gatewayPods` and `forward`. */
+  forward(app: string, port: number, emit: Emit): Promise<ForwardedGateway>;
   close(): void;
 };
+
+/** A gateway on this machine. `what`: the gateway, as messages name it. */
+export type ForwardedGateway = Forward & { url: string; host: string; what: string };
 
 /** `pins`: whether their secret is made where there is none yet. */
 export type FrontOptions = { allowGap?: boolean; pins?: 'ensure' | 'read' };
@@ -105,6 +111,16 @@ export function placeOn(
     },
     front: async (app, { allowGap = false, pins = 'ensure' } = {}) =>
       new KubernetesFront(cluster, await site(app, pins), settings, { allowGap, dataPlane: proxies }),
+    forward: async (app, port, emit) => {
+      const { forward } = await import('./kubernetes/forward.js');
+      const { gatewayPods } = await import('./kubernetes/detect/gateway-pods.js');
+      const known = await site(app);
+      const { secure, ...pods } = await gatewayPods(known, cluster);
+      const forwarded = await forward(cluster, pods, { port }, emit);
+      const { namespace: at, name: gateway } = known.gateway;
+      const url = `${secure ? 'https' : 'http'}://127.0.0.1:${forwarded.port}`;
+      return { ...forwarded, url, host: known.host, what: `Gateway ${at}/${gateway}` };
+    },
     close: () => cluster.close(),
   };
 }

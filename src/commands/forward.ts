@@ -32,14 +32,14 @@ export default class Forward extends BaseCommand {
     const app = await appName(flags.app, this.emit);
     const place = clusterOnly(await connect(flags, this.emit), 'forward');
     const forward = await place.forward(app, flags.port, this.emit);
-    const url = `http://127.0.0.1:${forward.port}`;
-    const curl = `curl -H 'Host: ${forward.host}' ${url}/`;
-    this.done({ url, host: forward.host, pods: forward.pods }, () => `${forward.what} is at ${url}\n${curl}`);
+    const { url, host, pods, what } = forward;
+    const curl = `curl -H 'Host: ${host}' ${url}/`;
+    this.done({ url, host, pods }, () => `${what} is at ${url}\n${curl}`);
     const stopped = new Promise<void>((resolve) => {
       process.once('SIGINT', () => resolve());
       process.once('SIGTERM', () => resolve());
     });
-    await Promise.race([stopped, forward.closed]);
+    await stopped;
     await forward.close();
     place.close();
   }

@@ -3,16 +3,16 @@ import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
 import { appFlag, namespaceFlag, targetFlags } from '../cli/flags.js';
 import { deployedWord } from '../cli/target-word.js';
-import { logLineView } from '../cli/views/logs.js';
+import { logLineView, proxyLineView } from '../cli/views/logs.js';
 import { connect } from '../compose.js';
-import type { LogLine } from '../control/protocol.js';
 import { readLogs } from '../inspect/logs.js';
 
 /** `fnmesh logs`: what functions wrote, by call id. */
 export default class Logs extends BaseCommand {
   static override summary = 'Show what functions wrote to stdout and stderr, with the id of the call';
   static override description =
-    'The id is the Fn-Call-Id of the answer; - stands for lines before the first call.';
+    'The id is the Fn-Call-Id of the answer; - stands for lines before the first call. On a cluster: the access log of the\n' +
+    'proxies, as Fn gives out no output of functions.';
   static override examples = [
     '<%= config.bin %> logs',
     '<%= config.bin %> logs cart/v2 -f',
@@ -47,17 +47,30 @@ export default class Logs extends BaseCommand {
     const stopped = new AbortController();
     process.once('SIGINT', () => stopped.abort());
     const options = { app, of: word, tail: flags.number, follow: flags.follow, call: flags.call };
-    const lines = readLogs(target, options, stopped.signal);
-    if (this.json && !flags.follow) {
-      const all: LogLine[] = [];
+    if (target.place !== null) {
+      const { namespace, cluster } = target.place;
+      const { readClusterLogs } = await import('../inspect/cluster-logs.js');
+      const syslog = (await target.fn.app(app).catch(() => undefined))?.syslog_url ?? null;
+      const lines = readClusterLogs(cluster, { ...options, namespace, syslog }, this.emit, stopped.signal);
+      await this.show(app, lines, proxyLineView);
+      return cluster.close();
+    }
+    await this.show(app, readLogs(target, options, stopped.signal), logLineView);
+  }
+
+  /** Followed lines go out as they come: with --json one object a line. */
+  private async show<Line>(
+    app: string,
+    lines: AsyncGenerator<Line>,
+    view: (line: Line) => string,
+  ): Promise<void> {
+    if (this.json && !this.argv.some((word) => word === '-f' || word === '--follow')) {
+      const all: Line[] = [];
       for await (const line of lines) all.push(line);
       return this.done({ app, lines: all }, () => '');
     }
-    // Followed lines go out as they come: with --json one object a line.
     for await (const line of lines) {
-      this.raw(
-        Buffer.from(`${this.json ? JSON.stringify({ schemaVersion: 1, ...line }) : logLineView(line)}\n`),
-      );
+      this.raw(Buffer.from(`${this.json ? JSON.stringify({ schemaVersion: 1, ...line }) : view(line)}\n`));
     }
   }
 }

@@ -1,0 +1,117 @@
+// The whole way of an app by the real command line: embedded server as Fn, nginx Pods, Envoy as the gateway.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nodeApp } from '../helpers/cli.js';
+import { ClusterStage } from './cli-stage.js';
+
+describe.each([
+  { api: 'istio', gateway: 'istio-ingress/public', proxy: 'dedicated' },
+  { api: 'gateway-api', gateway: 'istio-ingress/public-gw#http', proxy: 'shared' },
+])('$api, $proxy proxies', ({ api, gateway, proxy }) => {
+  let stage: ClusterStage;
+  beforeAll(async () => {
+    stage = await ClusterStage.open('shop', nodeApp('shop', { shop: ['v1', 'v2'], cart: ['v1', 'v2'] }));
+    stage.targets({ lab: { api, gateway, proxy } });
+  });
+  afterAll(() => stage?.close());
+
+  test('deploy makes proxies, Services and routes, and the first version answers', async () => {
+    const out = await stage.ok('deploy', '--all', '--target', 'lab');
+    expect(out).toContain(`shop answers at http://${stage.host}/  (v1 100 %, v2 0 %)`);
+    await stage.gateway.updated();
+    expect(await stage.get('/')).toMatchObject({ status: 200, version: 'v1' });
+    expect(await stage.get('/cart?x=1')).toMatchObject({ status: 200, version: 'v1' });
+    expect((await stage.get('/cartx')).status).toBe(404);
+    const proxies = (await stage.objects()).filter((name) => name.startsWith('deployment'));
+    expect(proxies).toHaveLength(proxy === 'shared' ? 1 : 4);
+  });
+
+  test('again: nothing changes, and diff and wire say so', async () => {
+    const before = await stage.objects();
+    expect((await stage.run('diff', '--target', 'lab')).code).toBe(0);
+    const wired = await stage.json<{ changes: unknown[]; front: { objects: unknown[] } }>(
+      'wire',
+      '--target',
+      'lab',
+    );
+    expect([wired.result.changes, wired.result.front.objects]).toEqual([[], []]);
+    expect(await stage.objects()).toEqual(before);
+  });
+
+  test('shift moves the share, and waits until Envoy has it', async () => {
+    const out = await stage.ok('shift', 'cart', 'v2=50', '--target', 'lab', '--wait=envoy');
+    expect(out).toContain('cart');
+    const probed = await stage.json<{ observed: Record<string, number>; errors: number }>(
+      ...['probe', 'cart', '-n', '200', '--target', 'lab'],
+    );
+    expect(probed.result).toMatchObject({ errors: 0 });
+    expect(probed.result.observed['v2']).toBeGreaterThan(60);
+    expect((await stage.get('/')).version).toBe('v1');
+  });
+
+  test('a call is pinned by what only the cluster knows', async () => {
+    for (const version of ['v1', 'v2']) {
+      const called = await stage.json<{ version: string; callId: string }>(
+        'call',
+        `cart/${version}`,
+        '--target',
+        'lab',
+      );
+      expect(called.result).toMatchObject({ version, callId: expect.any(String) as string });
+    }
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () => stage.get('/cart', { 'Fnmesh-Version': 'v2' })),
+    );
+    expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(['v1', 'v2']));
+  });
+
+  test('undo, history and status tell the same story', async () => {
+    await stage.ok('undo', '--target', 'lab');
+    const history = await stage.json<{ changes: { verb: string }[] }>('history', '--target', 'lab');
+    expect(history.result.changes.map(({ verb }) => verb).slice(0, 2)).toEqual(['undo', 'shift']);
+    const status = await stage.ok('status', '--target', 'lab', '--observe');
+    expect(status).toMatch(/cart +v1 +1 +100 % +2 ready/);
+    expect(status).toContain('serves v1 100 %');
+    expect(status).not.toContain('drift');
+  });
+
+  test('several functions shift at once', async () => {
+    await stage.ok('shift', 'cart/v2=25', 'shop/v2=25', '--target', 'lab');
+    await stage.ok('shift', 'cart/v1=100', 'shop/v1=100', '--target', 'lab', '--wait=probe');
+    expect((await stage.get('/cart')).version).toBe('v1');
+  });
+
+  test('the proxies tell of calls in their log', async () => {
+    const { callId } = await stage.get('/cart');
+    await expect
+      .poll(() => stage.ok('logs', 'cart', '--target', 'lab'), { timeout: 20_000 })
+      .toContain(callId as string);
+  });
+
+  test('what render writes changes nothing when it is applied', async () => {
+    const rendered = await stage.ok('render', '--target', 'lab');
+    expect(await stage.ok('render', '--target', 'lab')).toBe(rendered);
+    const applied = await stage.lab.kubectl(
+      ['apply', '--server-side', '--force-conflicts', '--validate=strict', '-f', '-'],
+      { input: rendered },
+    );
+    expect(applied).toMatchObject({ code: 0 });
+    expect((await stage.run('diff', '--target', 'lab')).code).toBe(0);
+  });
+
+  test('the doctor finds nothing wrong', async () => {
+    const { code, stdout } = await stage.run('doctor', '--target', 'lab');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('gateway') as string]);
+  });
+
+  test('a version goes once nobody needs it; destroy leaves nothing', async () => {
+    await stage.ok('destroy', 'cart/v2', '--yes', '--target', 'lab');
+    expect((await stage.objects()).filter((name) => name.includes('cart-v2'))).toEqual([]);
+    expect(await stage.get('/cart')).toMatchObject({ status: 200, version: 'v1' });
+    await stage.ok('destroy', '--all', '--yes', '--target', 'lab');
+    expect(
+      (await stage.objects()).filter((name) => !name.startsWith('secret') && !name.startsWith('configmap')),
+    ).toEqual([]);
+    await stage.gateway.updated();
+    expect((await stage.get('/cart')).status).toBe(404);
+  });
+});
