@@ -89,6 +89,27 @@ describe.runIf(hasNginx)('a proxy', () => {
   });
 });
 
+describe.runIf(hasNginx)('a Fn server that does not answer', () => {
+  test('is waited for until its time is over', async () => {
+    const server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    running.push(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const proxies = await proxiesBefore('dedicated', port);
+    // The one test of another text than the shipped: nobody waits for as long as that says.
+    const impatient = proxies.texts[0]!.replace('proxy_read_timeout 330s', 'proxy_read_timeout 1s');
+    expect(impatient).not.toBe(proxies.texts[0]);
+    const nginx = await startNginx(impatient, { dns: proxies.dns.address });
+    running.push(() => nginx.stop());
+    const { status, text, headers } = await ask(nginx.port, '/cart');
+    expect([status, JSON.parse(text), headers['fnmesh-version']]).toEqual([
+      504,
+      { message: `The Fn server at ${FN_HOST}:${port} did not answer in time (127.0.0.1:${port})` },
+      'v1',
+    ]);
+  });
+});
+
 describe.runIf(hasNginx)('a Fn server with https', () => {
   /** A certificate of its own for a name. */
   function certificate(dir: string, name: string): { key: string; cert: string; file: string } {
