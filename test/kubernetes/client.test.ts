@@ -490,6 +490,15 @@ describe('trust', () => {
     expect(error.try).toContain('certificate-authority-data');
   });
 
+  test('as a user of an old auth-provider', async () => {
+    const config = { 'access-token': 'of-gcp', expiry: '2099-01-01T00:00:00Z' };
+    const user = { 'auth-provider': { name: 'gcp', config } };
+    const place = { 'certificate-authority': 'server.crt' };
+    const cluster = await connectTo(server.kubeconfig(folder, { cluster: place, user }));
+    await cluster.version();
+    expect(server.headers.authorization).toBe('Bearer of-gcp');
+  });
+
   test('through a proxy of the kubeconfig or of the environment', async () => {
     const asked: string[] = [];
     const tunnel = createServer();
