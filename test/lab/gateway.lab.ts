@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { Agent, createServer, get, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KINDS, kindOf, type KubeObject } from '../../src/kubernetes/object.js';
-import { clustersOf, readCounters, readEnvoy, servedRoutes } from '../../src/kubernetes/envoy/config-dump.js';
+import type { Cluster } from '../../src/kubernetes/cluster.js';
+import { clustersOf, readCounters } from '../../src/kubernetes/envoy/config-dump.js';
+import { GatewayProxies } from '../../src/kubernetes/envoy/gateways.js';
 import { connectCluster } from '../../src/kubernetes/client.js';
 import { gatewayHttpRoute } from '../../src/kubernetes/render/http-route.js';
 import { gatewayVirtualService } from '../../src/kubernetes/render/virtual-service.js';
@@ -293,17 +295,27 @@ test.each<'istio' | 'gateway-api'>(['istio', 'gateway-api'])(
       }),
     );
     await gateway.updated();
-    const get = async (path: string) => (await fetch(`${gateway.adminUrl}${path}`)).text();
-    const state = await readEnvoy(get);
-    for (const [number, fn] of functions.entries()) {
-      const split = { v1: 9_950 - number, v2: 50 + number };
-      const route = clusterRoute(fn, split, { host });
-      expect(servedRoutes(state, route, clustersOf(site, route))).toEqual([
-        { config: 'http.80', rule: 'fnmesh-split', split, others: [], inactive: [] },
-      ]);
+    const cluster = await connected();
+    for (const [urls, proxy] of [
+      [null, 'istio-ingress/istio-ingress-0'],
+      [[gateway.adminUrl], '127.0.0.1:15000'],
+    ] as const) {
+      const proxies = new GatewayProxies(cluster, urls);
+      const states = await Promise.all(
+        functions.map((fn, number) =>
+          proxies.proxies(site, clusterRoute(fn, { v1: 9_950 - number, v2: 50 + number }, { host })),
+        ),
+      );
+      expect(states).toEqual(
+        functions.map((_, number) => [
+          { proxy, split: { v1: 9_950 - number, v2: 50 + number }, inactive: [] },
+        ]),
+      );
     }
+    cluster.close();
     expect(await ask(host, '/f69')).toMatchObject({ status: 200, pod: 'v1' });
     expect((await ask(host, '/f69/x')).status).toBe(404);
+    const get = async (path: string) => (await fetch(`${gateway.adminUrl}${path}`)).text();
     const counters = await readCounters(get, clustersOf(site, clusterRoute('f69', { v1: 1, v2: 1 })));
     expect(counters.v1!.requests + counters.v2!.requests).toBe(1);
     await lab.api.must('DELETE', `/api/v1/namespaces/${namespace}`);
@@ -327,11 +339,7 @@ test('the gateway is found as an installation of Istio would be', async () => {
 });
 
 test('its admin interface is to be had by port-forward through the API server, and its log', async () => {
-  const cluster = await connectCluster(
-    { kubeconfig: { value: lab.kubeconfig, from: 'test' }, context: null, namespace: null },
-    {},
-    () => undefined,
-  );
+  const cluster = await connected();
   const [pod] = await cluster.list(KINDS.Pod, { namespace: null, labels: { istio: 'ingress' } });
   const { namespace = '', name } = pod!.metadata;
   const stream = await cluster.connect(namespace, name, 15_000);
@@ -346,6 +354,11 @@ test('its admin interface is to be had by port-forward through the API server, a
   await expect.poll(log).toContain('404 NR GET logged.example.com/here');
   cluster.close();
 });
+
+function connected(): Promise<Cluster> {
+  const kubeconfig = { value: lab.kubeconfig, from: 'test' };
+  return connectCluster({ kubeconfig, context: null, namespace: null }, {}, () => undefined);
+}
 
 function logged(line: string): boolean {
   return readFileSync(gateway.accessLog, 'utf8').includes(line);
