@@ -140,7 +140,7 @@ const deployments = async ({ namespace }: Place): Promise<string[]> =>
   (await cluster.list(KINDS.Deployment, { namespace })).map(({ metadata }) => metadata.name);
 
 describe('no request fails while', () => {
-  test.each(['gateway-api'] as const)(
+  test.each<Site['api']>(['gateway-api'])(
     'proxies change from dedicated to shared and back (%s)',
     async (api) => {
       const at = await place('modes');
