@@ -84,7 +84,9 @@ export function planEdits(
 
   const edits: Edit[] = [];
   const gone: Removed[] = [];
-  for (const change of changes) {
+  // In one order for everybody, so that of two who change the same functions one comes first.
+  const ordered = [...changes].sort((a, b) => (functionOf(a) < functionOf(b) ? -1 : 1));
+  for (const change of ordered) {
     const fn = functionOf(change);
     const mesh = live.mesh.get(fn);
     const edit = (name: string, known: KubeObject | undefined, desired: KubeObject | null): Edit => {

@@ -321,3 +321,29 @@ test('after a switch of API the routes keep their weights, numbers and history',
   expect(kinds.sort()).toEqual(['HTTPRoute', 'VirtualService']);
   expect((await router.history('shop')).map(({ number }) => number)).toEqual([1, 2, 3]);
 });
+
+test.each<[string, object, string[]]>([
+  ['one function, also for the mesh', { mesh: true }, ['cart']],
+  ['the same functions', {}, ['cart', 'price', 'tax']],
+  ['the same functions, also for the mesh', { mesh: true }, ['cart', 'price', 'tax']],
+])('of two changes at once of %s one wins', async (_, site, names) => {
+  const cluster = fakeCluster();
+  await routerOn(cluster, site).write(
+    names.map((name) => put(name, A, null)),
+    REASON,
+  );
+  const clients = [routerOn(cluster, site), routerOn(cluster, site)];
+  await Promise.all(clients.map((client) => client.read('shop')));
+  const orders = [names, [...names].reverse()];
+  const outcomes = await Promise.allSettled(
+    clients.map((client, at) =>
+      client.write(
+        orders[at]!.map((name) => put(name, B, 1)),
+        REASON,
+      ),
+    ),
+  );
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const { routes } = await routerOn(cluster, site).read('shop');
+  expect(routes.map(({ route }) => route.split)).toEqual(names.map(() => B));
+});
