@@ -172,7 +172,8 @@ async function ownOr(chosen: OnCluster, emit: Emit, check: boolean): Promise<FnS
   const server = await findServer(stateDir());
   if (fn.kind === 'server' && server !== null && isSame(fn.api.value, server.fnUrl)) {
     const control = new ControlClient(controlSocket(stateDir()));
-    return { fn: new FnClient(server.fnUrl), embedded: true, ...reach(chosen, true, control) };
+    const { readiness } = reach(chosen, true, control);
+    return { fn: new FnClient(server.fnUrl), embedded: true, readiness, locate: locateIn(chosen) };
   }
   if (fn.kind === 'embedded') throw new FnmeshError('config', `target ${chosen.name.value} has no Fn server`);
   const client = check ? await fnServerOf(fn, emit) : fnClient(fn, emit);

@@ -77,3 +77,10 @@ export const headerFlag = Flags.string({
   multipleNonGreedy: true,
   helpValue: "'k: v'",
 });
+/** How a change is seen to have arrived. */
+export const waitFlag = Flags.custom<'probe' | 'envoy' | 'none'>({
+  description:
+    'on a cluster: until it is in effect, seen by requests (probe, what --wait alone means, and the default on a terminal) or by every proxy of the gateway (envoy); none: do not wait',
+  options: ['probe', 'envoy', 'none'],
+  helpValue: 'probe|envoy|none',
+})();

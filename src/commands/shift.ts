@@ -1,12 +1,15 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags } from '../cli/flags.js';
+import { spelledWait, usualWait } from '../cli/wait.js';
+import { arrivalLines } from '../cli/views/arrival.js';
+import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags, waitFlag } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
-import { connect, whoAmI } from '../compose.js';
+import { connect, type Target, whoAmI } from '../compose.js';
+import type { Wait } from '../compose-wait.js';
 import { orUnrouted } from '../inspect/unrouted.js';
 import { parseShift } from '../routing/parse-shift.js';
-import { applyTraffic } from '../traffic/apply.js';
+import { applyTraffic, type TrafficResult } from '../traffic/apply.js';
 import { planShift } from '../traffic/shift.js';
 
 /** `fnmesh shift`: moves traffic between versions. */
@@ -22,6 +25,7 @@ export default class Shift extends BaseCommand {
     '<%= config.bin %> shift cart v2=10',
     '<%= config.bin %> shift cart/v2=10 price/v2=10',
     "<%= config.bin %> shift 'cart*/v2=10' --dry-run",
+    '<%= config.bin %> shift v2=50 --target prod --wait=envoy',
   ];
   static override args = {
     shifts: Args.string({
@@ -36,14 +40,16 @@ export default class Shift extends BaseCommand {
     message: messageFlag,
     'if-revision': ifRevisionFlag,
     force: Flags.boolean({ description: 'although a version is not ready', default: false }),
+    wait: waitFlag,
     'dry-run': dryRunFlag,
   };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Shift);
+    const { args, flags } = await this.parse(Shift, spelledWait(this.argv));
     const shifts = parseShift(args.shifts);
     const app = await appName(flags.app, this.emit);
-    const { fn, router } = await connect(flags, this.emit);
+    const target = await connect(flags, this.emit);
+    const { fn, router } = target;
     const table = await router.read(app);
     const find = () => planShift(table, shifts, { ifRevision: flags['if-revision'] });
     const plan = await orUnrouted(fn, app, args.shifts[0], find);
@@ -54,6 +60,19 @@ export default class Shift extends BaseCommand {
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
     const result = await applyTraffic(plan, router, options, this.emit);
-    this.done(result, () => trafficView(result));
+    await this.arrived(target, result, flags.wait);
+  }
+
+  private async arrived(target: Target, result: TrafficResult, wait: Wait | undefined): Promise<void> {
+    const { awaitArrivals } = await import('../compose-wait.js');
+    const arrivals = await awaitArrivals(target, result, wait ?? usualWait(), this.emit);
+    if (arrivals === null) return this.done(result, () => trafficView(result));
+    const text = () => [trafficView(result), ...arrivalLines(arrivals)].join('\n');
+    this.done(
+      { ...result, arrivals },
+      text,
+      arrivals.every(({ verified }) => verified),
+      3,
+    );
   }
 }

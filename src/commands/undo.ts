@@ -1,12 +1,15 @@
 import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
-import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags } from '../cli/flags.js';
+import { spelledWait, usualWait } from '../cli/wait.js';
+import { arrivalLines } from '../cli/views/arrival.js';
+import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags, waitFlag } from '../cli/flags.js';
 import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
 import { undoDeployPlanView, undoDeployView } from '../cli/views/undo-deploy.js';
-import { connectForChanges, whoAmI } from '../compose.js';
+import { connectForChanges, type Target, whoAmI } from '../compose.js';
+import type { Wait } from '../compose-wait.js';
 import { FnmeshError } from '../errors.js';
-import { applyTraffic } from '../traffic/apply.js';
+import { applyTraffic, type TrafficResult } from '../traffic/apply.js';
 import { isDeployNewest } from '../traffic/newest.js';
 import { newestChange, planUndo } from '../traffic/undo.js';
 
@@ -39,11 +42,12 @@ export default class Undo extends BaseCommand {
     message: messageFlag,
     'if-revision': ifRevisionFlag,
     force: Flags.boolean({ description: 'although a version is not ready', default: false }),
+    wait: waitFlag,
     'dry-run': dryRunFlag,
   };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Undo);
+    const { args, flags } = await this.parse(Undo, spelledWait(this.argv));
     const app = await appName(flags.app, this.emit);
     const target = await connectForChanges(flags, this.emit);
     const { router } = target;
@@ -60,7 +64,7 @@ export default class Undo extends BaseCommand {
       const plan = planUndoDeploy(app, observed, table, deploy.deploy);
       if (flags['dry-run']) return this.done(shownPlan(plan), () => undoDeployPlanView(plan));
       const { undoDeploy } = await import('../deploy/undo.js');
-      const ports = { ...target, emit: this.emit };
+      const ports = { ...target, front: undefined, emit: this.emit };
       const result = await undoDeploy(plan, whoAmI(), flags.message, ports);
       return this.done(result, () => undoDeployView(result), result.failed === 0);
     }
@@ -76,7 +80,20 @@ export default class Undo extends BaseCommand {
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
     const result = await applyTraffic(plan, router, options, this.emit);
-    this.done(result, () => trafficView(result));
+    await this.arrived(target, result, flags.wait);
+  }
+
+  private async arrived(target: Target, result: TrafficResult, wait: Wait | undefined): Promise<void> {
+    const { awaitArrivals } = await import('../compose-wait.js');
+    const arrivals = await awaitArrivals(target, result, wait ?? usualWait(), this.emit);
+    if (arrivals === null) return this.done(result, () => trafficView(result));
+    const text = () => [trafficView(result), ...arrivalLines(arrivals)].join('\n');
+    this.done(
+      { ...result, arrivals },
+      text,
+      arrivals.every(({ verified }) => verified),
+      3,
+    );
   }
 }
 

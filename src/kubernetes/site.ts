@@ -5,7 +5,8 @@ import type { AppName } from '../routing/route.js';
 export type GatewayRef = { readonly namespace: string; readonly name: string; readonly listener?: string };
 
 /** How pinned requests are told: not at all, by `Fnmesh-Version: v2`, or by `Fnmesh-Version: v2.<secret>`. */
-export type Pin = { readonly kind: 'off' } | { readonly kind: 'on' } | { readonly kind: 'secret'; readonly secret: string };
+export type Pin =
+  { readonly kind: 'off' } | { readonly kind: 'on' } | { readonly kind: 'secret'; readonly secret: string };
 
 /** How the proxies are run. */
 export type ProxySettings = {

@@ -2,10 +2,10 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/command.js';
 import { dryRunFlag, targetFlags, yesFlag } from '../../cli/flags.js';
 import { confirm } from '../../cli/prompt.js';
-import { parseSecretKey } from '../../cli/secret-key.js';
+
 import { installView } from '../../cli/views/install.js';
 import { chosenCluster, clusterOf } from '../../compose-choose.js';
-import { FN_DEFAULTS } from '../../kubernetes/install/options.js';
+import { FN_DEFAULTS, parseSecretKey } from '../../kubernetes/install/options.js';
 
 /** `fnmesh install fn`: Fn itself on a cluster. */
 export default class InstallFn extends BaseCommand {
