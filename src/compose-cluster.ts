@@ -44,7 +44,7 @@ export type ClusterPlace = {
 };
 
 /** A gateway on this machine. `what`: the gateway, as messages name it. */
-export type ForwardedGateway = Forward & { url: string; host: string; what: string };
+type ForwardedGateway = Forward & { url: string; host: string; what: string };
 
 /** `pins`: whether their secret is made where there is none yet. */
 export type FrontOptions = { allowGap?: boolean; pins?: 'ensure' | 'read' };
@@ -80,10 +80,10 @@ export function placeOn(
   };
   const proxies = new GatewayProxies(cluster, settings.adminUrls?.map(({ value }) => value) ?? null);
   const openSite = async (app: string) => {
-    const { pin: _, ...rest } = await site(app);
-    if (settings.pin !== 'secret') return { ...rest, pin: { kind: settings.pin } };
+    const known = await site(app);
+    if (settings.pin !== 'secret') return { ...known, pin: { kind: settings.pin } };
     const secret = (): Promise<string> => ensurePinSecret(cluster, namespace, app);
-    return { ...rest, pin: { kind: 'secret' as const, secret } };
+    return { ...known, pin: { kind: 'secret' as const, secret } };
   };
   const router = new KubernetesRouter(cluster, openSite, {
     namespace,

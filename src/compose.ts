@@ -38,7 +38,7 @@ type Ports = {
 };
 
 /** A target whose routes are in the embedded server's gateway. */
-export type GatewayTarget = Ports & { server: ServerInfo; control: ControlClient; place: null };
+type GatewayTarget = Ports & { server: ServerInfo; control: ControlClient; place: null };
 
 /** A target whose routes are on a cluster. */
 export type ClusterTarget = Ports & { server: null; control: null; place: ClusterPlace };

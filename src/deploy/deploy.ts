@@ -70,13 +70,7 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
       : ports.locate(app, trigger);
   const { front } = ports;
   const only = functionsOf(request);
-  const { steps: _, ...plan } = await planWire(
-    name,
-    afterwards(before, desired),
-    table,
-    { locate, front },
-    only,
-  );
+  const plan = await planWire(name, afterwards(before, desired), table, { locate, front }, only);
   return resultOf(request, prepared, plan, ports.fn?.url ?? null, before, table);
 }
 

@@ -40,12 +40,10 @@ export function renderApp(
 }
 
 function withoutHistory(object: KubeObject): KubeObject {
-  const {
-    [ANNOTATIONS.revision]: _,
-    [ANNOTATIONS.history]: __,
-    ...annotations
-  } = object.metadata.annotations ?? {};
-  const metadata = { ...object.metadata, annotations };
-  if (Object.keys(annotations).length === 0) delete (metadata as { annotations?: unknown }).annotations;
-  return { ...object, metadata };
+  const { annotations, ...metadata } = object.metadata;
+  if (annotations === undefined) return object;
+  const kept = Object.entries(annotations).filter(
+    ([name]) => name !== ANNOTATIONS.revision && name !== ANNOTATIONS.history,
+  );
+  return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(kept) } };
 }

@@ -18,7 +18,7 @@ export type ExecPlugin = {
 };
 
 /** How someone proves who they are, besides a client certificate. */
-export type Login =
+type Login =
   | { kind: 'none' }
   | { kind: 'token'; token: string }
   /** The file is read again from time to time: what is in it expires. */
@@ -42,7 +42,7 @@ export type Access = ClusterIdentity & {
 };
 
 /** Where a Pod finds its service account. */
-export const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 type Entry = { name: string; body: Record<string, unknown>; file: string };
 type Merged = { contexts: Entry[]; clusters: Entry[]; users: Entry[]; current: string; files: string[] };

@@ -39,7 +39,7 @@ export function isApiAnswer({ status, body }: Refusal): boolean {
 }
 
 /** `Deployment hello/hello-app-v1`, `Pods in hello`: what was asked for. */
-export function subjectOf({ kind, subresource, namespace, name }: Asked): string {
+function subjectOf({ kind, subresource, namespace, name }: Asked): string {
   if (kind === undefined) return 'the API';
   const of = subresource === undefined ? '' : ` ${subresource}`;
   if (name !== undefined)

@@ -8,7 +8,7 @@ import { quantityOf } from './quantity.js';
 export type FieldDifference = { field: string; from: unknown; to: unknown };
 
 /** What stands in place of a secret's value. */
-export const MASKED = '(secret)';
+const MASKED = '(secret)';
 
 /**
  * The fields that an apply of `desired` would change in `live`, in the order of `desired`; then what fnmesh once set

@@ -12,7 +12,7 @@ import { KINDS } from './object.js';
 import type { KubeObject } from './object.js';
 
 /** One object of a change. `before` null: there was none. `goes`: it is removed, once all others are written. */
-export type JournalEdit = { kind: string; name: string; before: KubeObject | null; goes: boolean };
+type JournalEdit = { kind: string; name: string; before: KubeObject | null; goes: boolean };
 
 /** A change of several objects. `id` is the change's own. */
 export type Journal = { id: string; app: AppName; by: string; at: string; edits: JournalEdit[] };
@@ -21,7 +21,7 @@ export type Journal = { id: string; app: AppName; by: string; at: string; edits:
 export type JournalTimes = { renewMs: number; leaseMs: number; pollMs: number; waitMs: number };
 
 /** A holder that has not renewed for the lease is gone; who could not renew stops a little earlier. */
-export const JOURNAL_TIMES: JournalTimes = { renewMs: 10_000, leaseMs: 35_000, pollMs: 500, waitMs: 600_000 };
+const JOURNAL_TIMES: JournalTimes = { renewMs: 10_000, leaseMs: 35_000, pollMs: 500, waitMs: 600_000 };
 /** The part of the lease after which its holder writes nothing more. */
 const HELD_PART = 0.85;
 /** A ConfigMap holds 1 MiB (Kubernetes, MaxSecretSize); in bytes, with room for its metadata. */

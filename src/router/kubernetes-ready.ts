@@ -29,7 +29,7 @@ export async function readyEndpoints(
 }
 
 /** The ready endpoints in some EndpointSlices, by the Service's name. */
-export function countReady(slices: readonly KubeObject[]): ReadonlyMap<string, number> {
+function countReady(slices: readonly KubeObject[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { metadata, endpoints } of slices) {
     const service = metadata.labels?.[SERVICE_NAME];

@@ -22,7 +22,7 @@ import type { Owners } from './field-owners.js';
 import { applied, managedFields, sorted, updated, WITH_STATUS } from './field-owners.js';
 
 /** One request as the API server would see it; `kind` is an object's kind, '' where there is none. */
-export type FakeRequest = { verb: Verb; kind: string; namespace: string | null; name: string; by: string };
+type FakeRequest = { verb: Verb; kind: string; namespace: string | null; name: string; by: string };
 type Verb =
   | 'version'
   | 'serves'

@@ -33,7 +33,7 @@ const OWN = [
 ];
 
 /** The leaves of what may be owned. */
-export function leavesOf(object: KubeObject): Map<Path, unknown> {
+function leavesOf(object: KubeObject): Map<Path, unknown> {
   const { apiVersion, metadata, ...rest } = object;
   const group = apiVersion.includes('/') ? apiVersion.split('/')[0]! : '';
   const own = Object.fromEntries(Object.entries(metadata).filter(([field]) => !OWN.includes(field)));

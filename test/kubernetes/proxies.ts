@@ -18,7 +18,7 @@ const SERVICE = 'fn-lb.fn.svc';
 export const FN_HOST = `${SERVICE}.cluster.local`;
 
 /** Where one version is to be asked for, as a gateway with its route would. */
-export type Door = { port: number; headers: Record<string, string>; nginx: Nginx };
+type Door = { port: number; headers: Record<string, string>; nginx: Nginx };
 
 /** Running proxies. */
 export type Proxies = {

@@ -57,7 +57,8 @@ export class ClusterStage {
       drain: '1s',
       fn: { api: `http://127.0.0.1:${this.fnPort}`, invoke: `http://${FN_HOST}:${this.exposed.port}` },
     };
-    const all = Object.entries({ lab: {}, ...others }).map(([name, more]) => [name, { ...lab, ...more }]);
+    const named: Record<string, Record<string, unknown>> = { lab: {}, ...others };
+    const all = Object.entries(named).map(([name, more]) => [name, { ...lab, ...more }]);
     // JSON is YAML.
     this.place.write({ [`${this.app}/fnmesh.yaml`]: JSON.stringify({ targets: Object.fromEntries(all) }) });
   }

@@ -140,7 +140,7 @@ const deployments = async ({ namespace }: Place): Promise<string[]> =>
   (await cluster.list(KINDS.Deployment, { namespace })).map(({ metadata }) => metadata.name);
 
 describe('no request fails while', () => {
-  test.each<Site['api']>(['gateway-api'])(
+  test.each(['gateway-api', 'istio'] as const)(
     'proxies change from dedicated to shared and back (%s)',
     async (api) => {
       const at = await place('modes');
@@ -158,6 +158,44 @@ describe('no request fails while', () => {
       expect(Object.keys(seen)).toEqual(['200 /t/shop/cart/v1']);
     },
   );
+
+  test('versions come and go, the proxies get other settings, and functions around it are renamed', async () => {
+    const at = await place('versions');
+    const site = siteIn(at);
+    await wire(site, [route(at, 'cart', ['v1']), route(at, 'shop', ['v1'])]);
+    await gateway.updated();
+    const seen = await during(at.host, '/cart', async () => {
+      await wire(site, [route(at, 'cart', ['v1', 'v2']), route(at, 'price', ['v1'])]);
+      await wire({ ...site, settings: { ...PROXY_DEFAULTS, bodyBytes: 1 << 20 } }, [
+        route(at, 'cart', ['v1', 'v2'], 'v2'),
+        route(at, 'price', ['v1']),
+      ]);
+      await wire(site, [route(at, 'cart', ['v2'])]);
+    });
+    expect(Object.keys(seen).sort()).toEqual(['200 /t/shop/cart/v1', '200 /t/shop/cart/v2']);
+    expect(await deployments(at)).toEqual(['shop-cart-v2']);
+  });
+});
+
+test('the first deploy answers as soon as it is done; what has gone leaves nothing', async () => {
+  const at = await place('first');
+  const site = siteIn(at);
+  const seen = await during(at.host, '/cart', () => wire(site, [route(at, 'cart', ['v1'])]));
+  await gateway.updated();
+  // Before the route there is none; then no request fails.
+  expect(Object.keys(seen).filter((answer) => !/^(404|200) /.test(answer))).toEqual([]);
+  expect(await ask(at.host, '/cart')).toBe('200 /t/shop/cart/v1');
+  await wire(site, []);
+  for (const kind of [
+    KINDS.Deployment,
+    KINDS.Service,
+    KINDS.ConfigMap,
+    KINDS.PodDisruptionBudget,
+    KINDS.HTTPRoute,
+  ]) {
+    const labels = { 'fnmesh/app': 'shop' };
+    expect(await cluster.list(kind, { namespace: at.namespace, labels })).toEqual([]);
+  }
 });
 
 test('another API takes the routes over', async () => {
@@ -165,6 +203,7 @@ test('another API takes the routes over', async () => {
   const site = siteIn(at);
   const routes = [route(at, 'cart', ['v1', 'v2'], 'v2')];
   await wire(site, routes);
+  await gateway.updated();
   const istio: Site = { ...site, api: 'istio', gateway: { namespace: 'istio-ingress', name: 'public' } };
   await expect(wire(istio, routes)).rejects.toMatchObject({ code: 'config' });
   expect(await ask(at.host, '/cart')).toBe('200 /t/shop/cart/v2');

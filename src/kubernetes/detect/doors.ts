@@ -92,7 +92,7 @@ type Selector = {
 };
 
 /** Kubernetes' label selectors; an empty one matches everything. */
-export function selectorMatches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
+function selectorMatches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&

@@ -69,6 +69,6 @@ export function hasOwnEndpoints(
 type Endpoint = { conditions?: { ready?: boolean }; targetRef?: { kind: string; name: string } };
 
 /** Whether both are about the same version, by their labels. */
-export function isOfVersion({ metadata }: KubeObject, fn: string, version: string): boolean {
+function isOfVersion({ metadata }: KubeObject, fn: string, version: string): boolean {
   return metadata.labels?.[LABELS.function] === fn && metadata.labels[LABELS.version] === version;
 }
