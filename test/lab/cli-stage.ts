@@ -57,10 +57,10 @@ export class ClusterStage {
       drain: '1s',
       fn: { api: `http://127.0.0.1:${this.fnPort}`, invoke: `http://${FN_HOST}:${this.exposed.port}` },
     };
-    const named: Record<string, Record<string, unknown>> = { lab: {}, ...others };
-    const all = Object.entries(named).map(([name, more]) => [name, { ...lab, ...more }]);
+    const all: Record<string, object> = {};
+    for (const [name, more] of Object.entries({ lab: {}, ...others })) all[name] = { ...lab, ...more };
     // JSON is YAML.
-    this.place.write({ [`${this.app}/fnmesh.yaml`]: JSON.stringify({ targets: Object.fromEntries(all) }) });
+    this.place.write({ [`${this.app}/fnmesh.yaml`]: JSON.stringify({ targets: all }) });
   }
 
   /** Runs `fnmesh ARGS` in the app's folder. */

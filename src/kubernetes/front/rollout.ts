@@ -1,5 +1,4 @@
 // How far a Deployment is, as its status tells. Pure.
-import { LABELS } from '../names.js';
 import type { KubeObject } from '../object.js';
 
 /** `stuck`: the Deployment itself says that it makes no progress (its progressDeadlineSeconds are over). */
@@ -67,8 +66,3 @@ export function hasOwnEndpoints(
 }
 
 type Endpoint = { conditions?: { ready?: boolean }; targetRef?: { kind: string; name: string } };
-
-/** Whether both are about the same version, by their labels. */
-function isOfVersion({ metadata }: KubeObject, fn: string, version: string): boolean {
-  return metadata.labels?.[LABELS.function] === fn && metadata.labels[LABELS.version] === version;
-}
