@@ -10,6 +10,7 @@ import type { Cluster, ServiceCall } from './kubernetes/cluster.js';
 import { gatewayUrl } from './kubernetes/detect/gateway-url.js';
 import { detectSite, type PinUse } from './kubernetes/detect/detect.js';
 import { ensurePinSecret } from './kubernetes/detect/pin.js';
+import { GatewayCounters } from './kubernetes/envoy/counters.js';
 import { GatewayProxies } from './kubernetes/envoy/gateways.js';
 import type { Forward } from './kubernetes/forward.js';
 import type { Front } from './kubernetes/front.js';
@@ -30,6 +31,8 @@ export type ClusterPlace = {
   name: string;
   namespace: string;
   router: KubernetesRouter;
+  /** The same, whose traffic the gateway's proxies are asked for. */
+  counting(): KubernetesRouter;
   proxies: GatewayProxies;
   /** @throws FnmeshError as `detectSite`. */
   site(app: string, pinUse?: PinUse): Promise<Site>;
@@ -85,19 +88,21 @@ export function placeOn(
     const secret = (): Promise<string> => ensurePinSecret(cluster, namespace, app);
     return { ...known, pin: { kind: 'secret' as const, secret } };
   };
-  const router = new KubernetesRouter(cluster, openSite, {
+  const routing = {
     namespace,
     probe,
     timeoutMs: READY_MS,
     drainMs: settings.drainMs,
     dataPlane: proxies,
-  });
+  };
   return {
     cluster,
     settings,
     name: name.value,
     namespace,
-    router,
+    router: new KubernetesRouter(cluster, openSite, routing),
+    counting: () =>
+      new KubernetesRouter(cluster, openSite, { ...routing, counters: new GatewayCounters(proxies, site) }),
     proxies,
     site,
     host: async (app) => settings.host?.value ?? (await site(app)).host,

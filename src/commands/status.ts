@@ -15,7 +15,7 @@ import { routeOf } from '../inspect/route-of.js';
 export default class Status extends BaseCommand {
   static override summary = 'Show apps, functions, versions, weights, addresses and how they do';
   static override description =
-    'In an app folder that app, elsewhere all apps (of a real Fn server those that the gateway routes). Requests, errors and p95 count since the server started.';
+    "In an app folder that app, elsewhere all apps (of a real Fn server those that the gateway routes). Requests, errors and p95 count since the server started; on a cluster --observe asks the gateway's proxies for the first two, of the Pods there are.";
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status cart -w',
@@ -26,7 +26,7 @@ export default class Status extends BaseCommand {
     ...targetFlags,
     app: appFlag,
     observe: Flags.boolean({
-      description: "on a cluster: ask the gateway's proxies what they really serve",
+      description: "on a cluster: ask the gateway's proxies what they really serve and have counted",
       default: false,
     }),
     watch: Flags.boolean({

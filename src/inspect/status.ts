@@ -31,9 +31,10 @@ export type VersionStatus = {
   further: string[];
   /** null: the Fn server does not tell. */
   processes: number | null;
-  requests: number;
-  errors: number;
-  /** Milliseconds; null before the first request. */
+  /** null, as its errors: nobody counted. */
+  requests: number | null;
+  errors: number | null;
+  /** Milliseconds; null before the first request, and where nobody measures. */
   p95: number | null;
 };
 
@@ -111,8 +112,8 @@ export function appStatus(inputs: StatusInputs): AppStatus {
         address: destination?.endpoint ?? addressOf(trigger),
         further: triggers.filter((other) => other !== trigger).flatMap((other) => addressOf(other) ?? []),
         processes: inputs.embedded && destination?.endpoint === undefined ? processesOf(state) : null,
-        requests: counted?.requests ?? 0,
-        errors: counted?.errors ?? 0,
+        requests: counted?.requests ?? null,
+        errors: counted?.errors ?? null,
         p95: counted?.p95 ?? null,
       };
     });

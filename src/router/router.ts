@@ -36,18 +36,21 @@ export type Change = Reason & {
   functions: { function: FunctionName; before: Split | null; after: Split | null }[];
 };
 
-/** What a version has answered since the server started, pinned requests included. Latencies in milliseconds. */
+/**
+ * What a version has answered since the server started, pinned requests included. Latencies in milliseconds. null: who
+ * counts does not tell.
+ */
 export type VersionTraffic = {
   version: VersionName;
   requests: number;
   /** Answers with a status of 500 and more. */
   errors: number;
   /** How many of `requests` were pinned by header. */
-  pinned: number;
+  pinned: number | null;
   p50: number | null;
   p95: number | null;
   p99: number | null;
-  inFlight: number;
+  inFlight: number | null;
 };
 
 /** What the data plane really has, as opposed to what was asked of it. */

@@ -79,7 +79,7 @@ test('a function may have a name that every object inherits', () => {
   const routes = [{ route: routeOf('constructor', { v1: 10_000 }), revision: 1 }];
   const status = appStatus({ ...inputs, table: { app: 'shop', routes } });
   expect(status.functions.map((each) => [each.function, each.versions[0]?.requests])).toEqual([
-    ['constructor', 0],
+    ['constructor', null],
   ]);
 });
 

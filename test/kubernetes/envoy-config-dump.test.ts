@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   clustersOf,
+  countersIn,
   countersOf,
   envoyState,
   readCounters,
@@ -82,7 +83,7 @@ describe('the split that a recorded Envoy has', () => {
 
 test('between two readings the counters rise by the traffic', () => {
   const read = (name: string) =>
-    countersOf(recorded(name).envoy.clusters, { ...CLUSTERS, v9: clusterOf('v9') });
+    countersOf(countersIn(recorded(name).envoy.clusters), { ...CLUSTERS, v9: clusterOf('v9') });
   // Recorded one after the other.
   const [before, after] = [read('vs-90-10'), read('vs-basis-points')];
   const { plain, pinned } = recorded('vs-basis-points').traffic;
@@ -97,5 +98,5 @@ test('between two readings the counters rise by the traffic', () => {
 test('what is no Envoy is said to be none', async () => {
   const get = () => Promise.resolve('<html>');
   await expect(readEnvoy(get)).rejects.toMatchObject({ code: 'unreachable' });
-  await expect(readCounters(get, CLUSTERS)).rejects.toMatchObject({ code: 'unreachable' });
+  await expect(readCounters(get)).rejects.toMatchObject({ code: 'unreachable' });
 });

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCounters, readEnvoy, servedRoutes } from '../../src/kubernetes/envoy/config-dump.js';
+import { countersOf, readCounters, readEnvoy, servedRoutes } from '../../src/kubernetes/envoy/config-dump.js';
 import { ask } from '../helpers/data-plane.js';
 import { hasEnvoy, startEnvoy } from '../helpers/envoy.js';
 import type { Envoy, RouteConfiguration } from '../helpers/envoy.js';
@@ -50,9 +50,9 @@ describe.skipIf(!hasEnvoy)('a real Envoy with recorded routes', () => {
       expect(more).toEqual([]);
       expect(route).toMatchObject({ config: 'http.8081', rule: 'split', others: [], inactive: [] });
 
-      const before = await readCounters((asked) => envoy.admin(asked), CLUSTERS);
+      const before = countersOf(await readCounters((asked) => envoy.admin(asked)), CLUSTERS);
       for (let sent = 0; sent < TRIALS; sent++) await ask(envoy.port, '/', { headers: { Host: HOST } });
-      const after = await readCounters((asked) => envoy.admin(asked), CLUSTERS);
+      const after = countersOf(await readCounters((asked) => envoy.admin(asked)), CLUSTERS);
       for (const version of ['v1', 'v2'] as const) {
         const rise = after[version]!.requests - before[version]!.requests;
         expect([version, rise, isPlausible(rise, TRIALS, route!.split![version]! / 10_000)]).toEqual([
@@ -79,7 +79,7 @@ describe.skipIf(!hasEnvoy)('a real Envoy with recorded routes', () => {
     await envoy.serve(configOf('vs-missing-service'));
     const clusters = { v1: clusterOf('v1'), v9: clusterOf('v9') };
     expect(await served(clusters)).toMatchObject([{ split: { v1: 5000, v9: 5000 }, inactive: ['v9'] }]);
-    expect(await readCounters((asked) => envoy.admin(asked), clusters)).toMatchObject({
+    expect(countersOf(await readCounters((asked) => envoy.admin(asked)), clusters)).toMatchObject({
       v9: { requests: 0, errors: 0 },
     });
     await envoy.lead({ [clusterOf('v1')]: ports[clusterOf('v1')]! });
@@ -91,11 +91,11 @@ describe.skipIf(!hasEnvoy)('a real Envoy with recorded routes', () => {
   test('answers of 500 and more are counted as errors', async () => {
     await envoy.serve(configOf('vs-pin-then-split'));
     const headers = { Host: HOST, 'Fnmesh-Version': 'v2' };
-    const before = await readCounters((asked) => envoy.admin(asked), CLUSTERS);
+    const before = countersOf(await readCounters((asked) => envoy.admin(asked)), CLUSTERS);
     for (const status of [200, 404, 500, 503]) {
       expect((await ask(envoy.port, `/?status=${status}`, { headers })).status).toBe(status);
     }
-    const after = await readCounters((asked) => envoy.admin(asked), CLUSTERS);
+    const after = countersOf(await readCounters((asked) => envoy.admin(asked)), CLUSTERS);
     expect(after.v2!.requests - before.v2!.requests).toBe(4);
     expect(after.v2!.errors - before.v2!.errors).toBe(2);
   });

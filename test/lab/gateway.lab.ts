@@ -3,7 +3,7 @@ import { Agent, createServer, get, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KINDS, kindOf, type KubeObject } from '../../src/kubernetes/object.js';
 import type { Cluster } from '../../src/kubernetes/cluster.js';
-import { clustersOf, readCounters } from '../../src/kubernetes/envoy/config-dump.js';
+import { clustersOf, countersOf, readCounters } from '../../src/kubernetes/envoy/config-dump.js';
 import { GatewayProxies } from '../../src/kubernetes/envoy/gateways.js';
 import { connectCluster } from '../../src/kubernetes/client.js';
 import { gatewayHttpRoute } from '../../src/kubernetes/render/http-route.js';
@@ -316,7 +316,10 @@ test.each<'istio' | 'gateway-api'>(['istio', 'gateway-api'])(
     expect(await ask(host, '/f69')).toMatchObject({ status: 200, pod: 'v1' });
     expect((await ask(host, '/f69/x')).status).toBe(404);
     const get = async (path: string) => (await fetch(`${gateway.adminUrl}${path}`)).text();
-    const counters = await readCounters(get, clustersOf(site, clusterRoute('f69', { v1: 1, v2: 1 })));
+    const counters = countersOf(
+      await readCounters(get),
+      clustersOf(site, clusterRoute('f69', { v1: 1, v2: 1 })),
+    );
     expect(counters.v1!.requests + counters.v2!.requests).toBe(1);
     await lab.api.must('DELETE', `/api/v1/namespaces/${namespace}`);
   },

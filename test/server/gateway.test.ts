@@ -256,7 +256,7 @@ describe('what is counted', () => {
     const [v1, v2] = plane.plane.gateway.traffic('shop', 'cart');
     expect(v1!.requests - before[0]!.requests).toBe(2);
     expect(v1!.errors - before[0]!.errors).toBe(1);
-    expect([v2!.requests - before[1]!.requests, v2!.pinned - before[1]!.pinned]).toEqual([1, 1]);
+    expect([v2!.requests - before[1]!.requests, v2!.pinned! - before[1]!.pinned!]).toEqual([1, 1]);
     expect([v1!.inFlight, v2!.inFlight]).toEqual([0, 0]);
     expect(v2!.p99).toBeGreaterThanOrEqual(50);
     expect(v2!.p99).toBeLessThan(1000);

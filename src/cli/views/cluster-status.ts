@@ -25,12 +25,15 @@ export function clusterView(
   return [...head, ...blocks].join('\n\n');
 }
 
+const UNCOUNTED = 'requests and errors: not asked for; `fnmesh status --observe` asks the gateway’s proxies';
+
 function clusterLines({
   context,
   namespace,
   api,
   gateway,
   proxy,
+  ready,
   drift,
   notes,
   served,
@@ -44,5 +47,12 @@ function clusterLines({
           return `${fn}: ${name} serves ${split === null ? 'nothing' : formatSplit(split)}${waits}`;
         }),
   );
-  return [place, ...seen, ...drift.map((text) => `drift: ${text}`), ...notes.map((text) => `note: ${text}`)];
+  const uncounted = served === null && ready.length > 0 ? [UNCOUNTED] : [];
+  return [
+    place,
+    ...seen,
+    ...uncounted,
+    ...drift.map((text) => `drift: ${text}`),
+    ...notes.map((text) => `note: ${text}`),
+  ];
 }

@@ -48,12 +48,16 @@ function row(fn: FunctionStatus, version: VersionStatus, ready?: ReadonlyMap<str
   return [
     fn.function,
     version.version,
-    version.release === null ? '-' : String(version.release),
+    count(version.release),
     version.weight === null ? 'not routed' : formatPercent(version.weight),
     endpoints === undefined || version.state !== 'deployed' ? version.state : `${endpoints} ready`,
-    String(version.requests),
-    String(version.errors),
+    count(version.requests),
+    count(version.errors),
     latency(version.p95),
     version.address ?? '-',
   ];
+}
+
+function count(number: number | null): string {
+  return number === null ? '-' : String(number);
 }

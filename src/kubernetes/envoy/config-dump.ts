@@ -119,29 +119,33 @@ export function servedRoutes(
 }
 
 /**
- * Asks an Envoy for the counters of each version: sums over its endpoints. They start anew when a cluster is replaced
- * and go with an endpoint, so a difference of two readings may be negative.
+ * Asks an Envoy for the counters of its clusters, by name: sums over each one's endpoints. They start anew when a cluster
+ * is replaced and go with an endpoint, so a difference of two readings may be negative.
  * @throws FnmeshError `unreachable` when it does not answer as an Envoy; and what `get` throws.
  */
-export async function readCounters(
-  get: AdminGet,
-  clusters: Readonly<Record<VersionName, string>>,
-): Promise<Record<VersionName, ClusterCounters>> {
-  return countersOf(await json(get, '/clusters?format=json'), clusters);
+export async function readCounters(get: AdminGet): Promise<ReadonlyMap<string, ClusterCounters>> {
+  return countersIn(await json(get, '/clusters?format=json'));
 }
 
-/** The counters in an answer to `/clusters?format=json`; a version without a cluster has none, so 0. */
+/** The counters in an answer to `/clusters?format=json`. */
+export function countersIn(answer: unknown): ReadonlyMap<string, ClusterCounters> {
+  const statuses = listIn(answer, 'cluster_statuses') as { name?: string; host_statuses?: HostStatus[] }[];
+  return new Map(
+    statuses.map(({ name = '', host_statuses: hosts = [] }) => {
+      const sum = (stat: string) => hosts.reduce((total, host) => total + counter(host, stat), 0);
+      return [name, { requests: sum('rq_total'), errors: sum('rq_error') }];
+    }),
+  );
+}
+
+/** The counters of each version; one without a cluster has none, so 0. */
 export function countersOf(
-  answer: unknown,
+  counters: ReadonlyMap<string, ClusterCounters>,
   clusters: Readonly<Record<VersionName, string>>,
 ): Record<VersionName, ClusterCounters> {
-  const statuses = listIn(answer, 'cluster_statuses') as { name?: string; host_statuses?: HostStatus[] }[];
-  const byName = new Map(statuses.map(({ name, host_statuses: hosts = [] }) => [name, hosts]));
   return Object.fromEntries(
     versionsOf(clusters).map((version) => {
-      const hosts = byName.get(clusters[version]) ?? [];
-      const sum = (name: string) => hosts.reduce((total, host) => total + counter(host, name), 0);
-      return [version, { requests: sum('rq_total'), errors: sum('rq_error') }];
+      return [version, counters.get(clusters[version]!) ?? { requests: 0, errors: 0 }];
     }),
   );
 }

@@ -18,12 +18,13 @@ const JOBS = 8;
 
 /** One proxy, and how it is asked. */
 type Door = { proxy: string; get: AdminGet };
-type Reading = { proxy: string; state: EnvoyState };
+/** What one proxy answered. */
+type Reading<T> = { proxy: string; answer: T };
 
 /** All Envoys of a site's gateway. */
 export class GatewayProxies implements DataPlane {
-  /** Readings that have not begun yet, by gateway. */
-  readonly #next = new Map<string, Promise<Reading[]>>();
+  /** Readings that have not begun yet, by what is read and the gateway. */
+  readonly #next = new Map<string, Promise<Reading<unknown>[]>>();
 
   /** @param adminUrls Base URLs of the admin interfaces of all of them; null: by port-forward to the gateway's Pods. */
   constructor(
@@ -37,21 +38,24 @@ export class GatewayProxies implements DataPlane {
    */
   async proxies(site: SitePlace, route: Route): Promise<ProxyState[]> {
     const clusters = clustersOf(site, route);
-    return (await this.#read(site)).map(({ proxy, state }) => ({
-      proxy,
-      ...proxyState(state, route, clusters),
-    }));
+    const read = await this.ask(site, 'routes', readEnvoy);
+    return read.map(({ proxy, answer }) => ({ proxy, ...proxyState(answer, route, clusters) }));
   }
 
-  /** One that begins only after the question: nobody gets what was there before. */
-  #read(site: SitePlace): Promise<Reading[]> {
-    const key = `${site.api} ${site.gateway.namespace}/${site.gateway.name}`;
+  /**
+   * Asks each of them the same. It begins only after the question: nobody gets what was there before; and who asks for
+   * the same `what` together shares one reading.
+   * @param read What is asked of the admin interface of one.
+   * @throws FnmeshError as `proxies`.
+   */
+  ask<T>(site: SitePlace, what: string, read: (get: AdminGet) => Promise<T>): Promise<Reading<T>[]> {
+    const key = `${what} ${site.api} ${site.gateway.namespace}/${site.gateway.name}`;
     const known = this.#next.get(key);
-    if (known) return known;
+    if (known) return known as Promise<Reading<T>[]>;
     const reading = new Promise((begin) => setImmediate(begin)).then(async () => {
       this.#next.delete(key);
       const doors = await this.#doors(site);
-      return parallel(JOBS, doors, async ({ proxy, get }) => ({ proxy, state: await readEnvoy(get) }));
+      return parallel(JOBS, doors, async ({ proxy, get }) => ({ proxy, answer: await read(get) }));
     });
     this.#next.set(key, reading);
     return reading;
