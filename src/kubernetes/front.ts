@@ -22,7 +22,7 @@ export type FrontStep =
   | { do: 'await-rollout'; deployments: string[] }
   /** Until each of these Services has a ready endpoint, of the Pods that it selects now. */
   | { do: 'await-endpoints'; services: string[] }
-  /** Until the gateway has what was written. */
+  /** Until the gateway has what was written, or has dropped what is gone. */
   | { do: 'await-routes'; functions: FunctionName[] }
   /** Requests that are under way end, and every gateway and node hears of endpoints that came or went. */
   | { do: 'drain'; ms: number }
@@ -57,6 +57,9 @@ export interface Front {
   plan(routes: readonly Route[], there: readonly RoutedFunction[]): Promise<FrontPlan>;
   /** Carries out `plan.before`. @throws FnmeshError `not_ready` when Pods do not become ready, with what they say. */
   prepare(plan: FrontPlan, emit: Emit): Promise<void>;
-  /** Carries out `plan.after`. */
+  /**
+   * Carries out `plan.after`: when it returns, gateways have the routes as they were written.
+   * @throws FnmeshError `not_ready` when one has not in time; then nothing was removed.
+   */
   settle(plan: FrontPlan, emit: Emit): Promise<void>;
 }

@@ -154,7 +154,6 @@ function stepsAfter(
   const { routes, drainMs, workloads } = input;
   const flips = changes.flipped.filter((service) => !isFlippedFirst(input, service));
   const removed = [...old, ...changes.removed];
-  if (flips.length === 0 && removed.length === 0) return [];
   const isAnswering = removed.some(({ kind }) => kind === 'Deployment' || kind === 'Service');
   const touched = [...flips, ...removed].flatMap((object) => {
     const fn = functionOf(object);
@@ -163,7 +162,7 @@ function stepsAfter(
   });
   // Of a run that was broken off nobody knows which of the routes had arrived.
   const isUsed = flips.length > 0 || old.length > 0 || isAnswering;
-  const functions = isUsed ? [...new Set([...written, ...touched])].sort() : [];
+  const functions = [...new Set([...written, ...(isUsed ? touched : [])])].sort();
 
   const left = new Set(flips.map(({ metadata }) => metadata.name));
   for (const { kind, metadata } of changes.removed) {

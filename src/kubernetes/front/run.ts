@@ -165,18 +165,17 @@ export class KubernetesFront implements Front {
         return awaitEndpoints(where, step.services);
       case 'await-routes':
         return awaitArrived(
-          where.times,
+          where,
           this.options.dataPlane ?? null,
-          site,
           step.functions.flatMap((fn) => this.#routes.get(fn) ?? []),
         );
-      case 'drain':
-        if (step.ms >= 5_000)
-          emit({
-            type: 'note',
-            text: `waiting ${Math.round(step.ms / 1000)} s for requests that are under way`,
-          });
+      case 'drain': {
+        const what = plan.before.includes(step)
+          ? 'until gateways have heard of the endpoints'
+          : 'for requests that are under way';
+        emit({ type: 'note', text: `waiting ${Number((step.ms / 1000).toFixed(1))} s ${what}` });
         return sleep(step.ms);
+      }
       case 'park':
         return void (await parallel(JOBS, step.objects, (each) => this.#park(each)));
       case 'remove':

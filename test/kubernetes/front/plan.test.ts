@@ -36,7 +36,7 @@ const TRANSITIONS: {
       'await-endpoints shop-cart-v1',
       'drain 3000',
     ],
-    after: [],
+    after: ['await-routes cart'],
   },
   {
     name: 'a version more, without weight',
@@ -48,7 +48,7 @@ const TRANSITIONS: {
       'await-rollout shop-cart-v3',
       'await-endpoints shop-cart-v3',
     ],
-    after: [],
+    after: ['await-routes cart'],
   },
   {
     name: 'a version less',
@@ -161,7 +161,7 @@ const TRANSITIONS: {
     to: { ...start, site: site({ mesh: true }) },
     before: ['apply Service/shop Service/shop-cart', 'await-endpoints shop,shop-cart'],
     rewrite: ['cart', 'shop'],
-    after: [],
+    after: ['await-routes cart,shop'],
   },
   {
     name: 'mesh off',
@@ -179,7 +179,7 @@ const TRANSITIONS: {
       routes: start.routes.map((each) => ({ ...each, host: 'new.example.com' })),
     },
     before: [],
-    after: [],
+    after: ['await-routes cart,shop'],
   },
   {
     name: 'another gateway',
@@ -187,7 +187,7 @@ const TRANSITIONS: {
     to: { ...start, site: site({ gateway: { namespace: 'istio-ingress', name: 'other' } }) },
     before: [],
     rewrite: ['cart', 'shop'],
-    after: [],
+    after: ['await-routes cart,shop'],
   },
   {
     name: 'other pins',
@@ -195,7 +195,7 @@ const TRANSITIONS: {
     to: { ...start, site: site({ pin: { kind: 'off' } }) },
     before: [],
     rewrite: ['cart', 'shop'],
-    after: [],
+    after: ['await-routes cart,shop'],
   },
   {
     name: 'another API: the old routes leave their host, and go when the new ones are there',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FnmeshEvent } from '../../../src/events.js';
 import { pinSecretName } from '../../../src/kubernetes/detect/pin.js';
-import type { DataPlane } from '../../../src/kubernetes/data-plane.js';
+import type { DataPlane, ProxyState } from '../../../src/kubernetes/data-plane.js';
 import { selects } from '../../../src/kubernetes/front/rollout.js';
 import { KubernetesFront, type FrontOptions } from '../../../src/kubernetes/front/run.js';
 import { appLabels, LABELS, versionObject } from '../../../src/kubernetes/names.js';
@@ -280,6 +280,44 @@ describe('the gateway', () => {
       message: expect.stringContaining('gw-1 still has the old route of shop/cart') as string,
     });
     expect(names(cluster, KINDS.Deployment)).toContain('shop-cart-v2');
+  });
+
+  test('has the routes of a first deploy, and takes requests for them, before it is done', async () => {
+    const answers: ProxyState[] = [
+      { proxy: 'gw-1', split: null, inactive: [] },
+      { proxy: 'gw-1', split: { v1: 10_000 }, inactive: ['outbound|80||shop-cart-v1'] },
+      { proxy: 'gw-1', split: { v1: 10_000 }, inactive: [] },
+    ];
+    const asked: Route[] = [];
+    const dataPlane: DataPlane = {
+      proxies: (_, each) => Promise.resolve([answers[asked.push(each) - 1]!]),
+    };
+    const first = [route('cart', ['v1'])];
+    const { events } = await wire(living(), site(), first, { dataPlane });
+    expect(asked).toEqual([first[0], first[0], first[0]]);
+    expect(events).toContainEqual({
+      type: 'note',
+      text: 'waiting until the gateway has the route of cart as written (at least 0 s)',
+    });
+  });
+
+  test('never gets a route: wire says so', async () => {
+    const dataPlane: DataPlane = {
+      proxies: () => Promise.resolve([{ proxy: 'gw-1', split: null, inactive: [] }]),
+    };
+    const options = { dataPlane, times: { ...times, readyMs: 10 } };
+    await expect(wire(living(), site(), two, options)).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringMatching(/gw-1 does not have the route of shop\/(cart|shop)/) as string,
+    });
+  });
+
+  test('cannot be asked: it is waited for as long as it takes to hear of something', async () => {
+    const { events } = await wire(living(), site(), two);
+    expect(events).toContainEqual({
+      type: 'note',
+      text: 'waiting until the gateway has the routes of cart, shop as written (0 s, for it cannot be asked)',
+    });
   });
 });
 
