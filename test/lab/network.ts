@@ -17,7 +17,8 @@ export async function setUpNetwork(): Promise<void> {
   await run('ip', ['link', 'set', 'lo', 'up']);
   const { stdout } = await run('ip', ['-o', 'link']);
   if (stdout.includes('lab0')) return;
-  await run('ip', ['link', 'add', 'lab0', 'type', 'bridge']);
+  // A bridge without an address of its own changes it as its ports come and go; Pods would send to the old one for seconds.
+  await run('ip', ['link', 'add', 'lab0', 'address', '02:00:0a:63:00:01', 'type', 'bridge']);
   await run('ip', ['addr', 'add', `${NODE_ADDRESS}/16`, 'dev', 'lab0']);
   await run('ip', ['link', 'set', 'lab0', 'up']);
   await addAddress(DNS_ADDRESS);
