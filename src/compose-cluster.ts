@@ -133,7 +133,7 @@ export function placeOn(
 /** A Service's name inside the cluster. */
 const SERVICE = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(?:\.(.+))?$/;
 
-/** An Fn server that only Pods reach is called through the API server's Service proxy, where that is permitted. */
+/** An Fn server that only Pods reach is called through the API server's Service proxy, where that is permitted and possible. */
 function throughCluster(
   readiness: Readiness,
   cluster: Cluster,
@@ -157,7 +157,7 @@ function throughCluster(
       } catch (error) {
         if (!(error instanceof FnmeshError) || error.code !== 'config') throw error;
         if (!isForbidden) {
-          const text = `${url.host} is reached by Pods only, and may not be called through the API server: versions were not called (${error.message})`;
+          const text = `${url.host} is reached by Pods only, and not through the API server: versions were not called (${error.message})`;
           emit({ type: 'warning', text });
         }
         isForbidden = true;
@@ -176,7 +176,9 @@ async function callService(
   const way = `kubectl get --raw /api/v1/namespaces/${where.namespace}/services/${where.service}:${where.port}/proxy${where.path}`;
   const began = performance.now();
   const call = { ...where, method, headers, timeoutMs: READY_MS, ...(body !== undefined && { body }) };
-  const { status, headers: got, body: text } = await cluster.call(call);
+  const { status, headers: got, body: text, unreached } = await cluster.call(call);
+  // Its Service proxy knows only Services whose endpoints are Pods (Kubernetes 1.36, service/storage/rest.go).
+  if (unreached !== undefined) throw new FnmeshError('config', `${name}: ${unreached}`);
   const against = judgeReady({ status, callId: got['fn-call-id'] !== undefined, text }, name, method, way);
   return against ?? { ready: true, status, ms: Math.round(performance.now() - began) };
 }
