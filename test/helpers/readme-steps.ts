@@ -24,7 +24,7 @@ export function stepsOf(section: string): Step[] {
   for (const [, block] of section.matchAll(/^```console\n([^]*?)^```/gm)) {
     for (const line of block!.split('\n')) {
       if (line.startsWith('$ ')) {
-        const exit = Number(/# exit code (\d+)$/.exec(line)?.[1] ?? 0);
+        const exit = Number(/# exit code (\d+)(?::|$)/.exec(line)?.[1] ?? 0);
         found.push({ command: line.slice(2), exit, shows: [] });
       } else if (line.trim() !== '' && line !== '…') found.at(-1)!.shows.push(line);
     }
