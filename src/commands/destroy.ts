@@ -60,7 +60,7 @@ export default class Destroy extends BaseCommand {
       by: whoAmI(),
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
-    const ports = { ...target, front: await frontOf(target, app), emit: this.emit };
+    const ports = { ...target, front: await frontOf(target, app, { pins: 'read' }), emit: this.emit };
     const result = await applyDestroy(plan, ports, reason, DRAIN_MS);
     this.done(result, () => destroyView(result));
   }

@@ -3,6 +3,7 @@ import { BaseCommand } from '../cli/command.js';
 import { targetFlags } from '../cli/flags.js';
 import { renderView } from '../cli/views/render.js';
 import { renderFor } from '../compose-render.js';
+import { FnmeshError } from '../errors.js';
 
 /** `fnmesh render`: what deploy would apply to a cluster, as files. */
 export default class Render extends BaseCommand {
@@ -20,11 +21,7 @@ export default class Render extends BaseCommand {
   static override flags = {
     ...targetFlags,
     output: Flags.string({ char: 'o', description: 'the folder to write to', helpValue: 'DIR' }),
-    kustomize: Flags.boolean({
-      description: 'with a kustomization.yaml',
-      default: false,
-      dependsOn: ['output'],
-    }),
+    kustomize: Flags.boolean({ description: 'with -o: a kustomization.yaml too', default: false }),
     'live-edits': Flags.boolean({
       description:
         'the routes tell GitOps tools to leave them alone once made, so that `shift` works on the cluster',
@@ -39,6 +36,10 @@ export default class Render extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Render);
+    if (flags.kustomize && flags.output === undefined)
+      throw new FnmeshError('usage', '--kustomize writes a file, and -o DIR does not say where', {
+        try: 'fnmesh render -o k8s --kustomize',
+      });
     const { rendered, stream } = await renderFor(flags, this.emit);
     if (flags.output === undefined)
       return this.done({ files: rendered.files, leftOut: rendered.leftOut }, () => stream);

@@ -47,7 +47,7 @@ export default class Wire extends BaseCommand {
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
     const plan = flags['dry-run']
-      ? await planWire(app, observed, await router.read(app), ports)
+      ? await planWire(app, observed, await router.read(app, { salvage: true }), ports)
       : await wire(app, observed, ports, reason);
     const gateway = await gatewayOf(target, app).catch(() => null);
     this.done(plan, () => wireView(plan, gateway, flags['dry-run']));

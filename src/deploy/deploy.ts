@@ -46,7 +46,7 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
   const { name } = request.project.app;
   const [before, table] = await Promise.all([
     ports.fn === null ? NOTHING : observe(ports.fn, name),
-    ports.router?.read(name) ?? { app: name, routes: [] },
+    ports.router?.read(name, { salvage: true }) ?? { app: name, routes: [] },
   ]);
   const prepared = await foresee(request, before, table, ports);
   for (const each of prepared) {
@@ -80,7 +80,10 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
  */
 export async function deploy(request: DeployRequest, ports: DeployPorts): Promise<DeployResult> {
   const app = desiredApp(request.project.app, request.secrets?.app);
-  const [first, table] = await Promise.all([observe(ports.fn, app.name), ports.router.read(app.name)]);
+  const [first, table] = await Promise.all([
+    observe(ports.fn, app.name),
+    ports.router.read(app.name, { salvage: true }),
+  ]);
   const prepared = await prepare(request, first, table, ports);
   const ready = prepared.filter(({ desired }) => desired !== null);
   if (ready.length === 0) {
@@ -91,7 +94,14 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
       added: [],
       moved: [],
     }));
-    return resultOf(request, prepared, { ...plan, functions, front: null }, ports.fn.url, first, table);
+    return resultOf(
+      request,
+      prepared,
+      { ...plan, functions, changes: [], front: null },
+      ports.fn.url,
+      first,
+      table,
+    );
   }
   let before = first;
   let after = first;

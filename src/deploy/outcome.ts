@@ -18,7 +18,7 @@ import type { WirePlan } from './wire.js';
 export function resultOf(
   request: DeployRequest,
   prepared: readonly Prepared[],
-  { functions, front }: WirePlan,
+  { functions, front, changes: routes }: WirePlan,
   server: string | null,
   before: Observed,
   table: RouteTable,
@@ -41,6 +41,7 @@ export function resultOf(
     server,
     versions,
     functions,
+    routed: routes.map((change) => (change.kind === 'put' ? change.route : change).function),
     front,
     orphans: orphans(request, before, table),
     next: hintsOf(functions, request.project.functions.length === 1),
@@ -112,13 +113,14 @@ export function hashesOf({ fns, releases }: Observed): string[] {
   return all.flatMap(({ fn, notes }) => [notes?.hash ?? '', /:([0-9a-f]{12})$/.exec(fn.image)?.[1] ?? '']);
 }
 
-/** Whether a plan changes anything, or leaves behind what has no folder. */
-export function isDrift({ app, versions, functions, front, orphans: left }: DeployResult): boolean {
+/** Whether a plan changes anything, or leaves behind what has no folder or what somebody else changed. */
+export function isDrift({ app, versions, functions, routed, front, orphans: left }: DeployResult): boolean {
   return (
     app.action !== 'unchanged' ||
     left.length > 0 ||
     versions.some(({ deploy }) => deploy !== 'unchanged') ||
-    functions.some(({ moved }) => moved.length > 0) ||
+    routed.length > 0 ||
+    functions.some(({ asked }) => asked !== null) ||
     (front?.objects.length ?? 0) > 0
   );
 }

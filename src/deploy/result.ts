@@ -92,6 +92,8 @@ export type DeployResult = {
   /** In the order asked for. */
   versions: VersionRow[];
   functions: WiredFunction[];
+  /** The functions whose routes were written, or would be. */
+  routed: string[];
   /** What stands before the functions besides routes; null where routes need nothing. */
   front: WirePlan['front'];
   /** Versions on the server of which the folder is gone. */

@@ -10,6 +10,7 @@ import { WHOLE } from '../routing/route.js';
 import { compareVersions, versionsOf } from '../routing/versions.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
 import type { FrontPlan } from '../kubernetes/front.js';
+import { isUnknown } from '../kubernetes/render/salvage-route.js';
 import type { LivePorts, Locate } from './ports.js';
 
 /** One function as it is routed. */
@@ -28,6 +29,8 @@ export type WiredFunction = {
   elsewhere: string[];
   /** Versions whose part of the route now leads to another Fn server; null: the embedded one. */
   moved: { version: string; from: string | null; to: string | null }[];
+  /** The split that was asked for last, where somebody else has put `before` in its place; null: nobody has. */
+  asked: Split | null;
   /** Versions that no route can lead to, with the reason. */
   unrouted: { version: string; why: string }[];
 };
@@ -72,14 +75,11 @@ export function planRoutes(
   for (const name of names) {
     if (only !== undefined && !only.includes(name)) continue;
     const there = routed.get(name);
-    const { wired, route } = wireOne(
-      app,
-      name,
-      versions.get(name) ?? new Map<string, ObservedFn>(),
-      { locate, host },
-      there?.route,
-    );
-    plan.functions.push(wired);
+    const on = versions.get(name) ?? new Map<string, ObservedFn>();
+    const before = there?.salvaged ? mended(there.route, on) : there?.route;
+    const { wired, route } = wireOne(app, name, on, { locate, host }, before);
+    if (there?.salvaged && route) checkMended(route);
+    plan.functions.push({ ...wired, asked: there?.asked ?? null });
     if (route === null || isDeepStrictEqual(route, there?.route)) continue;
     plan.changes.push({ kind: 'put', route, ifRevision: there?.revision ?? null });
   }
@@ -87,7 +87,7 @@ export function planRoutes(
 }
 
 /**
- * What wire would do; writes nothing.
+ * What wire would do; writes nothing. What is salvaged in the table is written anew.
  * @throws FnmeshError as Router and Front do.
  */
 export async function planWire(
@@ -122,7 +122,13 @@ export async function wire(
 ): Promise<WirePlan> {
   const { router, front, emit } = ports;
   for (let attempt = 1; ; attempt++) {
-    const { steps, ...plan } = await planWire(app, observed, await router.read(app), ports, only);
+    const { steps, ...plan } = await planWire(
+      app,
+      observed,
+      await router.read(app, { salvage: true }),
+      ports,
+      only,
+    );
     try {
       if (front !== undefined && steps !== null) await front.prepare(steps, emit);
       if (plan.changes.length > 0) await router.write(plan.changes, reason);
@@ -159,7 +165,28 @@ function withRewrites(
   return [...changes, ...more];
 }
 
-type Wired = { wired: WiredFunction; route: Route | null };
+/** Where a salvaged route's versions are, the Fn server says; one that it does not have and nobody gets, goes. */
+function mended(route: Route, on: ReadonlyMap<string, ObservedFn>): Route {
+  const isKept = (version: string): boolean => on.has(version) || (route.split[version] ?? 0) > 0;
+  const kept = <Value>(of: Readonly<Record<string, Value>>): Record<string, Value> =>
+    Object.fromEntries(Object.entries(of).filter(([version]) => isKept(version)));
+  const destinations = Object.entries(route.destinations).filter(
+    ([version, to]) => isKept(version) && !(on.has(version) && isUnknown(to)),
+  );
+  return { ...route, split: kept(route.split), destinations: Object.fromEntries(destinations) };
+}
+
+/** @throws FnmeshError `config` naming a version whose share nobody could serve. */
+function checkMended({ app, function: fn, split, destinations }: Route): void {
+  const lost = versionsOf(destinations).find(
+    (version) => isUnknown(destinations[version]!) && (split[version] ?? 0) > 0,
+  );
+  if (lost === undefined) return;
+  const message = `the notes of ${app}/${fn}'s route are garbled, and the Fn server has no ${fn}/${lost}: where its share goes is lost`;
+  throw new FnmeshError('config', message, { try: `fnmesh deploy ${fn}/${lost}` });
+}
+
+type Wired = { wired: Omit<WiredFunction, 'asked'>; route: Route | null };
 
 function wireOne(
   app: AppName,
@@ -219,7 +246,7 @@ function wireOne(
   const own = [...versions.keys()].flatMap((version) => destinations[version] ?? []).map(serverOf)[0];
   const isElsewhere = (version: string): boolean =>
     own !== undefined && serverOf(destinations[version]!) !== own;
-  const wired: WiredFunction = {
+  const wired: Wired['wired'] = {
     function: name,
     host,
     path,

@@ -4,9 +4,7 @@ import { FnmeshError } from '../errors.js';
 import type { Cluster } from '../kubernetes/cluster.js';
 import type { DataPlane, ProxyState } from '../kubernetes/data-plane.js';
 import type { Front } from '../kubernetes/front.js';
-import { appLabels, versionObject } from '../kubernetes/names.js';
-import { objectName } from '../kubernetes/object.js';
-import { readRoute } from '../kubernetes/render/read-route.js';
+import { functionObject, versionObject } from '../kubernetes/names.js';
 import { routeKind } from '../kubernetes/render/routes.js';
 import type { Site } from '../kubernetes/site.js';
 import { readyEndpoints } from '../router/kubernetes-ready.js';
@@ -46,9 +44,8 @@ export async function clusterStatus(
 ): Promise<ClusterStatus> {
   const { app, namespace, api, gateway, proxy, mesh } = site;
   const routes = table.routes.map(({ route }) => route);
-  const [counts, edited, planned, served] = await Promise.all([
+  const [counts, planned, served] = await Promise.all([
     readyEndpoints(cluster, namespace, app),
-    editedRoutes(cluster, site),
     wouldChange(front, table),
     observe
       ? Promise.all(
@@ -74,7 +71,7 @@ export async function clusterStatus(
         endpoints: counts.get(versionObject(app, fn, version)) ?? 0,
       })),
     ),
-    drift: [...edited, ...planned.drift],
+    drift: [...editedRoutes(table, site), ...planned.drift],
     notes: [...planned.notes, ...(mesh ? [BYPASS] : [])],
     served,
   };
@@ -84,13 +81,13 @@ const BYPASS =
   'callers inside the cluster without a sidecar or a waypoint reach all versions alike through the function’s own Service: the split is not theirs';
 
 /** Whose weights were edited by others than fnmesh. */
-async function editedRoutes(cluster: Cluster, { app, namespace, api }: Site): Promise<string[]> {
-  const objects = await cluster.list(routeKind(api), { namespace, labels: appLabels(app) });
-  return objects.flatMap((object) => {
-    const drift = readRoute(object)?.drift;
-    if (!drift) return [];
+function editedRoutes({ routes }: RouteTable, { namespace, api }: Site): string[] {
+  const { kind } = routeKind(api);
+  return routes.flatMap(({ route, asked }) => {
+    if (asked === undefined) return [];
+    const name = `${kind} ${namespace}/${functionObject(route.app, route.function)}`;
     return [
-      `${objectName(object)}: ${formatSplit(drift.asked)} was asked for, and ${formatSplit(drift.live)} is there: somebody else changed it`,
+      `${name}: ${formatSplit(asked)} was asked for, and ${formatSplit(route.split)} is there: somebody else changed it`,
     ];
   });
 }

@@ -3,15 +3,20 @@
 import type { FunctionName, Route } from '../routing/route.js';
 import type { RoutedFunction } from '../router/router.js';
 import type { Emit } from '../events.js';
+import type { FieldDifference } from './compare.js';
 import type { KubeObject } from './object.js';
 
-/** One object's part of a plan. `fields`: paths that change, such as `spec.replicas`. */
+/**
+ * One object's part of a plan. `fields`: paths that change, such as `spec.replicas`; `changes`: what each is and shall
+ * be, for an update.
+ */
 export type ObjectChange = {
   action: 'create' | 'update' | 'remove';
   kind: string;
   namespace: string;
   name: string;
   fields: string[];
+  changes?: FieldDifference[];
 };
 
 /** One step, carried out whole before the next. The routes are written between `before` and `after`. */

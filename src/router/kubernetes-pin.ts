@@ -6,19 +6,28 @@ import { OWN_RULE } from '../kubernetes/render/rules.js';
 import type { Pin, Site } from '../kubernetes/site.js';
 import type { VersionName } from '../routing/route.js';
 import type { LiveApp, LiveRoute } from './kubernetes-state.js';
-import type { Reason } from './router.js';
+import type { Reason, RouteChange } from './router.js';
 
 /** A Site whose secret may still have to be read: most writes know it from the rules that are there. */
 export type OpenSite = Omit<Site, 'pin'> & {
   readonly pin: Pin | { readonly kind: 'secret'; readonly secret: () => Promise<string> };
 };
 
-/** The site with its secret: that of the rules which are there, for a move of weights; the one that is kept, else. */
-export async function pinned(site: OpenSite, live: LiveApp, { verb }: Reason): Promise<Site> {
+/**
+ * The site with its secret: that of the rules which are there, for a move of weights; the one that is kept, else. Where
+ * routes only go, none is made.
+ */
+export async function pinned(
+  site: OpenSite,
+  live: LiveApp,
+  changes: readonly RouteChange[],
+  { verb }: Reason,
+): Promise<Site> {
   const { pin } = site;
   if (pin.kind !== 'secret') return { ...site, pin };
   const { secret } = pin;
   if (typeof secret === 'string') return { ...site, pin: { kind: 'secret', secret } };
+  if (changes.every(({ kind }) => kind === 'remove')) return { ...site, pin: { kind: 'off' } };
   const known = verb === 'shift' || verb === 'undo' ? pinSecretIn(live) : null;
   return { ...site, pin: { kind: 'secret', secret: known ?? (await secret()) } };
 }

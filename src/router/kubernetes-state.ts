@@ -2,10 +2,12 @@
 import { FnmeshError } from '../errors.js';
 import { LABELS } from '../kubernetes/names.js';
 import type { KubeObject } from '../kubernetes/object.js';
+import { isParked } from '../kubernetes/front/live-routes.js';
 import { readRoute } from '../kubernetes/render/read-route.js';
+import { salvageRoute } from '../kubernetes/render/salvage-route.js';
 import { changeOf, goesBy, KEPT_ENTRIES, removedOf } from '../kubernetes/route-record.js';
 import type { Entry, Removed } from '../kubernetes/route-record.js';
-import type { AppName, FunctionName, Route } from '../routing/route.js';
+import type { AppName, FunctionName, Route, Split } from '../routing/route.js';
 import { formatSplit } from '../routing/weights.js';
 import { functionOf } from './kubernetes-edits.js';
 import type { RouteChange, RouteTable } from './router.js';
@@ -17,6 +19,10 @@ export type LiveRoute = {
   route: Route;
   revision: number;
   history: readonly Entry[];
+  /** The split that was asked for last, where somebody else has put another in its place. */
+  asked?: Split;
+  /** Why its notes could not be read; then the route is what its rules tell. */
+  unreadable?: FnmeshError;
 };
 
 /** An app as its route objects tell of it. */
@@ -34,7 +40,7 @@ export type LiveApp = {
 
 /**
  * Puts together the route objects of an app, as they were listed.
- * @throws FnmeshError `config` naming an object that somebody else has made unreadable.
+ * @throws FnmeshError `config` naming an object whose labels and notes are of different functions.
  */
 export function liveApp(app: AppName, objects: readonly KubeObject[]): LiveApp {
   const routes = new Map<FunctionName, LiveRoute>();
@@ -46,11 +52,10 @@ export function liveApp(app: AppName, objects: readonly KubeObject[]): LiveApp {
       mesh.set(fn, object);
       continue;
     }
-    const read = readRoute(object);
+    const read = readOrSalvage(object, app, fn);
     if (read === null) continue;
     if (read.route.app !== app || read.route.function !== fn) throw misplaced(object, read.route);
-    const { route, revision, history } = read;
-    routes.set(fn, { function: fn, object, route, revision, history });
+    routes.set(fn, { function: fn, object, ...read });
   }
   const removed = newestRemoved([...routes.values()].flatMap(({ object }) => removedOf(object))).filter(
     (one) => !routes.has(one.function),
@@ -60,6 +65,42 @@ export function liveApp(app: AppName, objects: readonly KubeObject[]): LiveApp {
     ...removed.map(({ entries }) => entries.at(-1)?.number ?? 0),
   ];
   return { app, routes, mesh, removed, number: Math.max(0, ...numbers) };
+}
+
+function readOrSalvage(
+  object: KubeObject,
+  app: AppName,
+  fn: FunctionName,
+): Omit<LiveRoute, 'function' | 'object'> | null {
+  try {
+    const read = readRoute(object);
+    if (read === null) return null;
+    const { route, revision, history, drift } = read;
+    return { route, revision, history, ...(drift && { asked: drift.asked }) };
+  } catch (error) {
+    if (!(error instanceof FnmeshError)) throw error;
+    return { ...salvageRoute(object, app, fn), unreadable: error };
+  }
+}
+
+/**
+ * Of the route objects of both APIs those that serve: a function's own ones, unless they are not there, or parked and
+ * the others are not.
+ * @param own Those of the API that the site has.
+ */
+export function serving(own: readonly KubeObject[], other: readonly KubeObject[]): KubeObject[] {
+  const fnOf = ({ metadata }: KubeObject) => metadata.labels?.[LABELS.function];
+  const isBound = ({ metadata }: KubeObject) => metadata.labels?.[LABELS.mesh] === undefined;
+  const mine = new Map(own.filter(isBound).map((object) => [fnOf(object), object]));
+  const theirs = other.filter(isBound).filter((object) => {
+    const same = mine.get(fnOf(object));
+    return same === undefined || (isParked(same) && !isParked(object));
+  });
+  const left = new Set(theirs.map(fnOf));
+  return [
+    ...own.filter((object) => !left.has(fnOf(object))),
+    ...other.filter((object) => left.has(fnOf(object))),
+  ];
 }
 
 /** One for each function, the newest; ordered by the number of the removal. */
@@ -86,8 +127,8 @@ export function tableOf({ app, routes }: LiveApp): RouteTable {
   return {
     app,
     routes: names.map((name) => {
-      const { route, revision } = routes.get(name)!;
-      return { route, revision };
+      const { route, revision, asked, unreadable } = routes.get(name)!;
+      return { route, revision, ...(asked && { asked }), ...(unreadable && { salvaged: true as const }) };
     }),
   };
 }

@@ -10,6 +10,7 @@ import type { JournalTimes } from '../kubernetes/journal.js';
 import { appLabels, LABELS, VERSION_HEADER, versionObject } from '../kubernetes/names.js';
 import { KINDS } from '../kubernetes/object.js';
 import { refuseManaged } from '../kubernetes/owner.js';
+import { isParked } from '../kubernetes/front/live-routes.js';
 import { liveSplit } from '../kubernetes/render/read-route.js';
 import { routeKind } from '../kubernetes/render/routes.js';
 import { changesFrom } from '../kubernetes/route-record.js';
@@ -22,7 +23,7 @@ import { appOf, checkPaths, functionOf, isLarge, planEdits } from './kubernetes-
 import { callVersion, readyEndpoints } from './kubernetes-ready.js';
 import { pinned, pinOf } from './kubernetes-pin.js';
 import type { OpenSite } from './kubernetes-pin.js';
-import { conflict, halfDone, late, liveApp, tableOf } from './kubernetes-state.js';
+import { conflict, halfDone, late, liveApp, serving, tableOf } from './kubernetes-state.js';
 import type { LiveApp } from './kubernetes-state.js';
 import { carryOutAll, settle } from './kubernetes-journal.js';
 import { carryOut, typed, writeNote } from './kubernetes-write.js';
@@ -91,9 +92,12 @@ export class KubernetesRouter implements Router {
     return [...new Set(routes.flatMap(({ metadata }) => metadata.labels?.[LABELS.app] ?? []))].sort();
   }
 
-  /** @throws FnmeshError `config` naming a route object that somebody else has made unreadable. */
-  async read(app: AppName): Promise<RouteTable> {
-    return structuredClone(tableOf(await this.#list(app)));
+  /** @throws FnmeshError `config` naming a route object that somebody else has made unreadable, unless `salvage`. */
+  async read(app: AppName, { salvage = false } = {}): Promise<RouteTable> {
+    const live = await this.#list(app);
+    const garbled = [...live.routes.values()].find(({ unreadable }) => unreadable !== undefined);
+    if (garbled?.unreadable && !salvage) throw garbled.unreadable;
+    return structuredClone(tableOf(live));
   }
 
   /**
@@ -116,7 +120,7 @@ export class KubernetesRouter implements Router {
 
     const at = new Date().toISOString();
     const id = randomBytes(5).toString('hex');
-    const plan = planEdits(live, await pinned(site, live, reason), changes, reason, { id, at });
+    const plan = planEdits(live, await pinned(site, live, changes, reason), changes, reason, { id, at });
     this.#known.delete(app);
     if (plan.note) await writeNote(this.cluster, plan.note);
     const written = isLarge(plan)
@@ -272,8 +276,9 @@ export class KubernetesRouter implements Router {
       return (await this.cluster.list(kind, selection)).map((object) => typed(kind, object));
     };
     let found = await objects(api);
-    // Before a switch of API the routes are those of the other one.
-    if (found.length === 0) found = await objects(api === 'istio' ? 'gateway-api' : 'istio');
+    // Before a switch of API the routes are those of the other one, and so they are where one was broken off.
+    if (found.length === 0 || found.some(isParked))
+      found = serving(found, await objects(api === 'istio' ? 'gateway-api' : 'istio'));
     const live = liveApp(app, found);
     this.#known.set(app, live);
     this.#endpoints.delete(app);

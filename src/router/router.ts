@@ -1,8 +1,11 @@
 // The port that moves traffic: what a router must do, whether embedded or on a cluster.
 import type { AppName, FunctionName, Route, Split, VersionName } from '../routing/route.js';
 
-/** A route with the number of the change that last touched it. */
-export type RoutedFunction = { route: Route; revision: number };
+/**
+ * A route with the number of the change that last touched it. `salvaged`: where its versions are may be unknown, for
+ * what says so was garbled. `asked`: the split of the last change, where somebody else has put another in its place.
+ */
+export type RoutedFunction = { route: Route; revision: number; salvaged?: true; asked?: Split };
 
 /** All routes of an app, ordered by function name. */
 export type RouteTable = { app: AppName; routes: RoutedFunction[] };
@@ -69,8 +72,11 @@ export type VersionRef = { app: AppName; function: FunctionName; version: Versio
 export interface Router {
   /** The names of all apps that have routes, in order. */
   apps(): Promise<AppName[]>;
-  /** The app's routes; an app without routes gives an empty table. */
-  read(app: AppName): Promise<RouteTable>;
+  /**
+   * The app's routes; an app without routes gives an empty table.
+   * @param options `salvage`: what of a garbled route is left is given too, for those who write it anew.
+   */
+  read(app: AppName, options?: { salvage?: boolean }): Promise<RouteTable>;
   /**
    * Applies all changes, or none. All belong to one app. Gives the routes that were
    * written, as they now are: an app may have thousands of others.

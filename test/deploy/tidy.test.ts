@@ -80,6 +80,7 @@ describe('drift', () => {
     app: { action: 'unchanged' },
     versions: [{ deploy: 'unchanged' }],
     functions: [],
+    routed: [],
     orphans: [],
   };
   test.each<[string, object, boolean]>([
@@ -87,7 +88,10 @@ describe('drift', () => {
     ['of the app', { app: { action: 'update' } }, true],
     ['of a version', { versions: [{ deploy: 'unchanged' }, { deploy: 'to update' }] }, true],
     ['a new version', { versions: [{ deploy: 'to create' }] }, true],
-    ['a route that moves to another Fn server', { functions: [{ moved: [{ version: 'v1' }] }] }, true],
+    ['a route that has to be written', { routed: ['cart'] }, true],
+    ['weights that are as asked', { functions: [{ asked: null }] }, false],
+    ['weights that somebody edited', { functions: [{ asked: { v1: 10_000 } }] }, true],
+    ['an object before the functions', { front: { objects: [{ action: 'create' }] } }, true],
     ['a version without a folder', { orphans: [{ function: 'cart', version: 'v9', share: null }] }, true],
   ])('%s', (_, change, drift) => {
     expect(isDrift({ ...same, ...change } as unknown as DeployResult)).toBe(drift);

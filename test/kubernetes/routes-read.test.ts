@@ -148,10 +148,21 @@ describe.each(APIS)('weights that somebody changed, %s', (api) => {
     expect(readRoute(object)).toMatchObject({ history: [], drift: null });
   });
 
+  test('one that was made from rendered files has neither, and is at revision 0', () => {
+    const object = rendered(api);
+    const { 'fnmesh/route': route } = object.metadata.annotations!;
+    const read = readRoute(annotated(object, { 'fnmesh/route': route! }));
+    expect(read).toMatchObject({ route: ROUTE, revision: 0, history: [], drift: null });
+  });
+
+  test('without a revision that of the newest change counts', () => {
+    const rest = { ...rendered(api).metadata.annotations! };
+    delete rest['fnmesh/revision'];
+    expect(readRoute(annotated(rendered(api), rest))).toMatchObject({ revision: 3, drift: null });
+  });
+
   const GARBLED: [name: string, change: Record<string, string>, missing: string[], message: string][] = [
     ['no route', {}, ['fnmesh/route'], 'annotation fnmesh/route is missing'],
-    ['no revision', {}, ['fnmesh/revision'], 'annotation fnmesh/revision is missing'],
-    ['no history', {}, ['fnmesh/history'], 'annotation fnmesh/history is missing'],
     ['a cut route', { 'fnmesh/route': '{"app":' }, [], 'annotation fnmesh/route is not JSON'],
     [
       'a route of something else',

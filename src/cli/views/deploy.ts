@@ -23,6 +23,10 @@ export function deployView(
   parts.push(...orphanLines(result.orphans, prune));
   parts.push(...frontLines(result.front, dry));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
+  const changing = result.versions.filter(({ deploy }) => deploy !== 'unchanged');
+  // Of a version that is made or changed its row says so.
+  const rerouted = result.routed.filter((fn) => changing.every((row) => row.function !== fn));
+  if (dry) parts.push(...rerouted.map((fn) => `the route of ${fn} would be written anew`));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
   for (const { why, command } of result.next) parts.push(`${why}: ${command}`);
   return parts.filter(Boolean).join('\n');

@@ -1,5 +1,6 @@
 import type { WiredFunction, WirePlan } from '../../deploy/wire.js';
-import { formatPercent } from '../../routing/weights.js';
+import type { FieldDifference } from '../../kubernetes/compare.js';
+import { formatPercent, formatSplit } from '../../routing/weights.js';
 import { routeUrl } from '../../routing/match.js';
 import { versionsOf } from '../../routing/versions.js';
 
@@ -34,12 +35,30 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
         `${fn.function}/${version}: its part of the route moves from ${from ?? 'the embedded server'} to ${to ?? 'the embedded server'}`,
     ),
   );
+  if (fn.asked !== null && fn.before !== null)
+    lines.push(
+      `${fn.function}: ${formatSplit(fn.asked)} was asked for, and ${formatSplit(fn.before)} is there: somebody else changed it`,
+    );
   lines.push(
     ...fn.missing.map(
       (version) => `${fn.function}/${version} is gone from the Fn server; its share gets 404`,
     ),
   );
   return lines;
+}
+
+/** The most characters of a value that are shown. */
+const LONGEST_VALUE = 60;
+
+/** `spec.replicas 1 → 2`; of long and nested values only where they are. */
+function fieldText({ field, from, to }: FieldDifference): string {
+  const texts = [from, to].map((value) =>
+    value === null ? 'nothing' : typeof value === 'object' ? null : JSON.stringify(value),
+  );
+  const [before, after] = texts;
+  if (before == null || after == null) return field;
+  if (before.length > LONGEST_VALUE || after.length > LONGEST_VALUE) return field;
+  return `${field} ${before} → ${after}`;
 }
 
 /** The most objects that are shown one by one. */
@@ -50,8 +69,9 @@ export function frontLines(front: WirePlan['front'], dry: boolean): string[] {
   if (front === null) return [];
   const done = { create: 'created', update: 'updated', remove: 'removed' } as const;
   const said = (action: keyof typeof done): string => (dry ? `would be ${done[action]}` : done[action]);
-  const lines = front.objects.map(({ action, kind, namespace, name, fields }) => {
-    return `${kind} ${namespace}/${name} ${said(action)}${fields.length > 0 ? `: ${fields.join(', ')}` : ''}`;
+  const lines = front.objects.map(({ action, kind, namespace, name, fields, changes }) => {
+    const what = changes?.map(fieldText) ?? fields;
+    return `${kind} ${namespace}/${name} ${said(action)}${what.length > 0 ? `: ${what.join(', ')}` : ''}`;
   });
   const counts = new Map<string, number>();
   for (const { action, kind } of front.objects) {

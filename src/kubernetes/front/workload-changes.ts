@@ -1,6 +1,6 @@
 // Which workload objects are to be made, changed and removed. Pure.
 import { isDeepStrictEqual } from 'node:util';
-import { changedFields } from '../compare.js';
+import { differences } from '../compare.js';
 import type { ObjectChange } from '../front.js';
 import { FIELD_MANAGER } from '../names.js';
 import type { KubeObject } from '../object.js';
@@ -48,14 +48,14 @@ export function workloadChanges(
       continue;
     }
     const object = withReplicas(plain, before);
-    const fields = changedFields(object, before);
-    if (fields.length === 0) {
+    const changes = differences(object, before);
+    if (changes.length === 0) {
       found.unchanged.push(before);
       continue;
     }
     const flips = object.kind === 'Service' && !isDeepStrictEqual(selectorOf(object), selectorOf(before));
     (flips ? found.flipped : found.updated).push(object);
-    found.rows.push(rowOf(object, 'update', fields));
+    found.rows.push({ ...rowOf(object, 'update'), fields: changes.map(({ field }) => field), changes });
   }
   found.removed = inOrder(live.filter((object) => !wanted.has(idOf(object)))).reverse();
   found.rows.push(...found.removed.map((object) => rowOf(object, 'remove')));
@@ -63,12 +63,8 @@ export function workloadChanges(
 }
 
 /** The row of a plan for an object. */
-export function rowOf(
-  { kind, metadata }: KubeObject,
-  action: ObjectChange['action'],
-  fields: string[] = [],
-): ObjectChange {
-  return { action, kind, namespace: metadata.namespace ?? '', name: metadata.name, fields };
+export function rowOf({ kind, metadata }: KubeObject, action: ObjectChange['action']): ObjectChange {
+  return { action, kind, namespace: metadata.namespace ?? '', name: metadata.name, fields: [] };
 }
 
 /**

@@ -24,6 +24,14 @@ export function cookiePattern(name: string, value: string): string {
   return `^(?:[ \\t]*${other};)*[ \\t]*${letters.join('')}[ \\t]*=[ \\t]*(?:"${wanted}"|${wanted})[ \\t]*(?:;.*)?$`;
 }
 
+/** The cookie that `cookiePattern` made the pattern for; null: the pattern is somebody else's. */
+export function cookieIn(pattern: string): { cookie: string; equals: string } | null {
+  const found = /\)\*\[ \\t\]\*((?:\\.|\w)+)\[ \\t\]\*=\[ \\t\]\*\(\?:"((?:\\.|\w)*)"\|/.exec(pattern);
+  const [cookie, equals] = [found?.[1], found?.[2]].map((text) => text?.replace(/\\(.)/g, '$1'));
+  if (cookie === undefined || equals === undefined) return null;
+  return cookiePattern(cookie, equals) === pattern ? { cookie, equals } : null;
+}
+
 function escaped(letter: string): string {
   return /[A-Za-z0-9_]/.test(letter) ? letter : `\\${letter}`;
 }

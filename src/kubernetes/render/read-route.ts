@@ -74,8 +74,7 @@ export function liveSplit(
   );
   const weights = unserved(route);
   const { namespace } = object.metadata;
-  const targets = object.kind === KINDS.HTTPRoute.kind ? backendsOf(rule) : destinationsOf(rule);
-  for (const { service, weight, ...target } of targets) {
+  for (const { service, weight, ...target } of targetsOf(object, rule)) {
     const version = (target.namespace ?? namespace) === namespace ? byService.get(service) : undefined;
     if (version !== undefined) weights[version] = weights[version]! + weight;
   }
@@ -87,6 +86,11 @@ export function liveSplit(
 
 /** Where a part of the requests goes; `namespace` absent: the object's own. */
 type Target = { service: string; namespace?: string; weight: number };
+
+/** Where a rule of the object leads to. */
+export function targetsOf({ kind }: Pick<KubeObject, 'kind'>, rule: AnyRule): Target[] {
+  return kind === KINDS.HTTPRoute.kind ? backendsOf(rule) : destinationsOf(rule);
+}
 
 /** A single destination gets everything, whatever its weight; beside others, one without a weight gets nothing (Istio 1.31). */
 function destinationsOf(rule: AnyRule): Target[] {

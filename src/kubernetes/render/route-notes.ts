@@ -45,13 +45,14 @@ export function annotationsOf({ route, revision, history }: RouteRecord): Record
 }
 
 /**
- * Reads the annotations of a route object again.
- * @throws FnmeshError `config` naming the object when they are missing or not fnmesh's.
+ * Reads the annotations of a route object again. One without a revision and a history was made by other hands from
+ * what `fnmesh render` wrote: it is at revision 0.
+ * @throws FnmeshError `config` naming the object when they are garbled, or do not tell the route.
  */
 export function notesOf(object: KubeObject): RouteNotes {
   const annotations = object.metadata.annotations ?? {};
-  const parse = (name: string): unknown => {
-    const text = annotations[name];
+  const parse = (name: string, absent?: string): unknown => {
+    const text = annotations[name] ?? absent;
     if (text === undefined) throw unreadable(object, `annotation ${name} is missing`);
     try {
       return JSON.parse(text);
@@ -61,13 +62,31 @@ export function notesOf(object: KubeObject): RouteNotes {
   };
   const route = parse(ANNOTATIONS.route);
   if (!isRoute(route)) throw unreadable(object, `annotation ${ANNOTATIONS.route} describes no route`);
-  const revision = parse(ANNOTATIONS.revision);
+  const revision = parse(ANNOTATIONS.revision, String(newestOf(object)));
   if (!Number.isSafeInteger(revision))
     throw unreadable(object, `annotation ${ANNOTATIONS.revision} is no number`);
-  if (!Array.isArray(parse(ANNOTATIONS.history)))
+  if (!Array.isArray(parse(ANNOTATIONS.history, '[]')))
     throw unreadable(object, `annotation ${ANNOTATIONS.history} is no list`);
   return { route, revision: revision as number, history: entriesOf(object) };
 }
+
+/** What is left of garbled annotations; `route` null: nothing that describes one. */
+export function remainsOf(
+  object: KubeObject,
+): Pick<RouteNotes, 'revision' | 'history'> & { route: RouteNotes['route'] | null } {
+  const { [ANNOTATIONS.route]: text = '', [ANNOTATIONS.revision]: number = '' } =
+    object.metadata.annotations ?? {};
+  let route: unknown = null;
+  try {
+    route = JSON.parse(text);
+  } catch {
+    // It is what somebody garbled.
+  }
+  const revision = /^\d{1,15}$/.test(number) ? Number(number) : newestOf(object);
+  return { route: isRoute(route) ? route : null, revision, history: entriesOf(object) };
+}
+
+const newestOf = (object: KubeObject): number => entriesOf(object).at(-1)?.number ?? 0;
 
 /** The error for a route object that does not say what it should, with the way out. */
 function unreadable(object: KubeObject, problem: string): FnmeshError {

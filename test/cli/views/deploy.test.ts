@@ -12,7 +12,7 @@ const result = (versions: Partial<VersionRow>[], more: Partial<DeployResult> = {
   app: { name: 'shop', action: 'unchanged', changes: [], kept: [], touches: [] },
   server: 'http://h:8080',
   versions: versions.map((row) => ({ ...ROW, ...row })),
-  ...{ functions: [], front: null, orphans: [], next: [], failed: 0 },
+  ...{ functions: [], routed: [], front: null, orphans: [], next: [], failed: 0 },
   ...more,
 });
 const lines = (...asked: Parameters<typeof deployView>) => deployView(...asked).split('\n');
@@ -33,6 +33,7 @@ describe('a deploy', () => {
           missing: [],
           elsewhere: [],
           moved: [],
+          asked: null,
           unrouted: [{ version: 'v3', why: 'it has no http trigger' }],
         },
       },

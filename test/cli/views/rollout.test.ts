@@ -8,7 +8,7 @@ const ROW: VersionRow = {
 };
 const DEPLOY: DeployResult = {
   ...{ app: { name: 'shop', action: 'unchanged', changes: [], kept: [], touches: [] }, server: 'http://h' },
-  ...{ versions: [ROW], functions: [], orphans: [], front: null, next: [], failed: 0 },
+  ...{ versions: [ROW], functions: [], routed: [], orphans: [], front: null, next: [], failed: 0 },
 };
 const ROLLOUT = { ...DEPLOY, bumped: [], removed: [], stayed: [] };
 const SHARE = { function: 'cart', before: { v1: 10_000, v2: 0 }, after: { v1: 9500, v2: 500 } };
