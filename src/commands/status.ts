@@ -41,7 +41,7 @@ export default class Status extends BaseCommand {
     const app = await statusApp(flags.app, this.emit);
     const show = async (): Promise<void> => {
       const target = await connectIfRunning(flags, this.emit);
-      const apps = target ? await readStatus(pictured(target), app) : [];
+      const apps = target ? await readStatus(pictured(target, flags.observe), app) : [];
       const clusters = target?.place ? await clusterParts(target, apps, flags.observe) : undefined;
       if (args.function !== undefined && target) {
         const only = args.function;
@@ -67,8 +67,9 @@ export default class Status extends BaseCommand {
 }
 
 /** What a target tells of itself to `readStatus`. */
-function pictured(target: Target) {
-  const { control, fn, router, place } = target;
+function pictured(target: Target, observe: boolean) {
+  const { control, fn, place } = target;
+  const router = observe && place !== null ? place.counting() : target.router;
   const gatewayUrl = (app: string): Promise<string | null> => gatewayOf(target, app).catch(() => null);
   return { control, fn, router, gatewayUrl, embedded: target.embedded && place === null };
 }

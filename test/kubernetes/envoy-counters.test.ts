@@ -1,7 +1,6 @@
 // What the Envoys of a gateway have counted, summed, asked through a port-forward to each of its Pods.
 import { createServer } from 'node:http';
 import { duplexPair } from 'node:stream';
-import type { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { GatewayCounters } from '../../src/kubernetes/envoy/counters.js';
 import { GatewayProxies } from '../../src/kubernetes/envoy/gateways.js';
