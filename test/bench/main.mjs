@@ -10,7 +10,9 @@ import * as accuracy from './accuracy.mjs';
 import * as cold from './cold.mjs';
 import * as deploy from './deploy.mjs';
 import * as gateway from './gateway.mjs';
+import * as proxyConnection from './proxy-connection.mjs';
 import * as real from './real.mjs';
+import * as render from './render.mjs';
 import { notMeasured } from './row.mjs';
 import * as routing from './routing.mjs';
 import * as scale from './scale.mjs';
@@ -19,7 +21,19 @@ import * as shift from './shift.mjs';
 import * as startup from './startup.mjs';
 
 /** In the order of the issues. Each has `rows` (names) and `run({ scope, wanted, nodes })`, which gives rows. */
-const GROUPS = { startup, gateway, cold, routing, shift, deploy, real, scale, accuracy };
+const GROUPS = {
+  startup,
+  gateway,
+  cold,
+  routing,
+  shift,
+  deploy,
+  real,
+  scale,
+  accuracy,
+  render,
+  proxyConnection,
+};
 
 const HEADERS = ['row', 'what', 'measured', 'against', 'result', 'to reach', 'reached'];
 
