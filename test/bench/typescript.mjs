@@ -14,14 +14,14 @@ export function helper(name) {
   return import(new URL(`../helpers/${name}.ts`, import.meta.url).href);
 }
 
-/** Node's hook (node:module, customization hooks). */
+/** Node's hook (node:module, customization hooks). @public */
 export function resolve(specifier, context, next) {
   if (!context.parentURL?.endsWith('.ts')) return next(specifier, context);
   if (specifier.startsWith('../../src/')) return next(specifier.replace('/src/', '/dist/'), context);
   return next(specifier.replace(/^(\.\/.*)\.js$/, '$1.ts'), context);
 }
 
-/** Node's hook. */
+/** Node's hook. @public */
 export function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
