@@ -105,6 +105,16 @@ export class ClusterStage {
     });
   }
 
+  /** Writes a route object as anybody may do with kubectl: its JSON, without spaces, changed. */
+  async editRoute(kind: string, name: string, change: (text: string) => string): Promise<void> {
+    const { stdout } = await this.lab.kubectl(['-n', this.namespace, 'get', kind, name, '-o', 'json']);
+    const { spec } = JSON.parse(stdout) as { spec: unknown };
+    const patch = JSON.stringify({ spec: JSON.parse(change(JSON.stringify(spec))) as unknown });
+    const args = ['-n', this.namespace, 'patch', kind, name, '--type=merge', '-p', patch];
+    const { code, stderr } = await this.lab.kubectl(args);
+    if (code !== 0) throw new Error(stderr);
+  }
+
   /** Names of all objects on the cluster that fnmesh made for the app, in order. */
   async objects(): Promise<string[]> {
     const kinds =
