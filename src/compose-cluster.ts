@@ -59,7 +59,7 @@ export type FrontOptions = { allowGap?: boolean; pins?: 'ensure' | 'read' };
 export async function clusterTarget(chosen: OnCluster, emit: Emit, fnSide: FnSide): Promise<ClusterTarget> {
   const settings = chosen.router.cluster;
   const cluster = await connectCluster(settings, process.env, emit);
-  const place = placeOn(cluster, settings, chosen);
+  const place = placeOn(cluster, settings, chosen, emit);
   const { router } = place;
   const readiness = throughCluster(fnSide.readiness, cluster, chosen.probe, settings.clusterDomain, emit);
   return { chosen, server: null, control: null, place, ...fnSide, readiness, router };
@@ -70,6 +70,7 @@ export function placeOn(
   cluster: Cluster,
   settings: ClusterSettings,
   { name, probe }: Pick<ChosenTarget, 'name' | 'probe'>,
+  emit: Emit,
 ): ClusterPlace {
   const namespace = settings.namespace?.value ?? cluster.identity.namespace;
   const sites = new Map<string, Promise<Site>>();
@@ -115,7 +116,7 @@ export function placeOn(
       });
     },
     front: async (app, { allowGap = false, pins = 'ensure' } = {}) =>
-      new KubernetesFront(cluster, await site(app, pins), settings, { allowGap, dataPlane: proxies }),
+      new KubernetesFront(cluster, await site(app, pins), settings, { allowGap, dataPlane: proxies, emit }),
     forward: async (app, port, emit) => {
       const { forward } = await import('./kubernetes/forward.js');
       const { gatewayPods } = await import('./kubernetes/detect/gateway-pods.js');

@@ -18,7 +18,7 @@ export async function doctorFor(flags: TargetFlags, app: string, emit: Emit): Pr
   const { placeOn } = await import('./compose-cluster.js');
   const settings = chosen.router.cluster;
   const cluster = await clusterOf(settings, emit);
-  const place = placeOn(cluster, settings, chosen);
+  const place = placeOn(cluster, settings, chosen, () => undefined);
   const fn = chosen.fn.kind === 'server' ? chosen.fn : null;
   try {
     return await doctorCluster({

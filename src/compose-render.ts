@@ -25,6 +25,11 @@ export async function renderFor(
   const project = await readProject(process.cwd(), emit);
   const app = project.app.name;
   const known = flags.offline ? await offline(app, chosen.router.cluster) : await live(app, flags, emit);
+  if (known.site.pin.kind === 'secret') {
+    const text =
+      'the routes hold the secret of the pins in clear: pin: on or pin: off for the target if they are committed';
+    emit({ type: 'warning', text });
+  }
   const objects = renderApp(project, known.site, known.observed, known.table, locateIn(chosen));
   const rendered = renderFiles(
     { app, target: chosen.name.value, ...objects },

@@ -1,5 +1,6 @@
 // How a change of traffic is seen to have arrived on a cluster: by requests through the gateway, or by its proxies.
 import { type ClusterTarget, gatewayOf, type Target } from './compose.js';
+import { FnmeshError } from './errors.js';
 import type { Emit } from './events.js';
 import { gatewayProber } from './router/prober.js';
 import type { TrafficResult } from './traffic/apply.js';
@@ -14,15 +15,18 @@ const CONNECTIONS = 4;
 
 /**
  * Waits until what was changed is in effect. The embedded gateway has it with the write.
+ * @param usual How to wait when nobody said; where that cannot be done it is said, and nothing is waited for.
  * @returns one entry for each function that changed; null: there was nothing to wait for.
- * @throws FnmeshError `config` when nobody knows where the gateway is.
+ * @throws FnmeshError `config` when `wait` cannot be done.
  */
 export async function awaitArrivals(
   target: Target,
   result: TrafficResult,
-  how: Wait,
+  wait: Wait | undefined,
+  usual: Wait,
   emit: Emit,
 ): Promise<Arrival[] | null> {
+  const how = wait ?? usual;
   if (target.place === null || how === 'none' || !result.changed) return null;
   emit({
     type: 'note',
@@ -34,11 +38,23 @@ export async function awaitArrivals(
   const moved = result.rows.filter(({ before, after }) =>
     Object.keys(after).some((v) => after[v] !== before[v]),
   );
-  return Promise.all(
-    moved.map((row) =>
-      how === 'probe' ? byProbe(target, result.app, row) : byProxies(target, result.app, row),
-    ),
-  );
+  try {
+    return await Promise.all(
+      moved.map((row) =>
+        how === 'probe' ? byProbe(target, result.app, row) : byProxies(target, result.app, row),
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof FnmeshError)) throw error;
+    const text = `the change is made; whether it has arrived was not seen: ${error.message}`;
+    if (wait !== undefined)
+      throw new FnmeshError(error.code, text, {
+        cause: error,
+        ...(error.try !== undefined && { try: error.try }),
+      });
+    emit({ type: 'warning', text });
+    return null;
+  }
 }
 
 type Row = TrafficResult['rows'][number];

@@ -19,8 +19,8 @@ export default class Doctor extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Doctor);
-    const isOfTarget = Object.values(flags).some((value) => typeof value === 'string');
-    const result = isOfTarget ? await this.ofTarget(flags) : await ofMachine();
+    const isSaid = Object.values(flags).some((value) => typeof value === 'string');
+    const result = isSaid || (await namesCluster(flags)) ? await this.ofTarget(flags) : await ofMachine();
     this.done(
       result,
       () => doctorView(result),
@@ -32,6 +32,13 @@ export default class Doctor extends BaseCommand {
     const { doctorFor } = await import('../compose-doctor.js');
     return doctorFor(flags, await appName(flags.app, this.emit), this.emit);
   }
+}
+
+/** Whether FNMESH_TARGET or fnmesh.yaml means a cluster; what is wrong with them is not this machine's fault. */
+async function namesCluster(flags: TargetFlags): Promise<boolean> {
+  const { isClusterNamed } = await import('../compose-choose.js');
+  if (process.env['FNMESH_TARGET']) return isClusterNamed(flags);
+  return isClusterNamed(flags).catch(() => false);
 }
 
 async function ofMachine(): Promise<DoctorResult> {

@@ -65,7 +65,7 @@ export default class Shift extends BaseCommand {
 
   private async arrived(target: Target, result: TrafficResult, wait: Wait | undefined): Promise<void> {
     const { awaitArrivals } = await import('../compose-wait.js');
-    const arrivals = await awaitArrivals(target, result, wait ?? usualWait(), this.emit);
+    const arrivals = await awaitArrivals(target, result, wait, usualWait(), this.emit);
     if (arrivals === null) return this.done(result, () => trafficView(result));
     const text = () => [trafficView(result), ...arrivalLines(arrivals)].join('\n');
     this.done(

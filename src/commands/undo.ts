@@ -85,7 +85,7 @@ export default class Undo extends BaseCommand {
 
   private async arrived(target: Target, result: TrafficResult, wait: Wait | undefined): Promise<void> {
     const { awaitArrivals } = await import('../compose-wait.js');
-    const arrivals = await awaitArrivals(target, result, wait ?? usualWait(), this.emit);
+    const arrivals = await awaitArrivals(target, result, wait, usualWait(), this.emit);
     if (arrivals === null) return this.done(result, () => trafficView(result));
     const text = () => [trafficView(result), ...arrivalLines(arrivals)].join('\n');
     this.done(

@@ -130,6 +130,7 @@ export async function wire(
       only,
     );
     try {
+      for (const text of steps?.warnings ?? []) emit({ type: 'warning', text });
       if (front !== undefined && steps !== null) await front.prepare(steps, emit);
       if (plan.changes.length > 0) await router.write(plan.changes, reason);
       if (front !== undefined && steps !== null) await front.settle(steps, emit);

@@ -72,13 +72,17 @@ export async function clusterStatus(
       })),
     ),
     drift: [...editedRoutes(table, site), ...planned.drift],
-    notes: [...planned.notes, ...(mesh ? [BYPASS] : [])],
+    notes: [...planned.notes, ...(mesh ? [BYPASS[proxy]] : [])],
     served,
   };
 }
 
-const BYPASS =
-  'callers inside the cluster without a sidecar or a waypoint reach all versions alike through the function’s own Service: the split is not theirs';
+const BYPASS = {
+  dedicated:
+    'callers inside the cluster without a sidecar or a waypoint reach all versions alike through the function’s own Service: the split is not theirs',
+  shared:
+    'callers inside the cluster without a sidecar or a waypoint get 421 through the function’s own Service: shared proxies need what the route says',
+};
 
 /** Whose weights were edited by others than fnmesh. */
 function editedRoutes({ routes }: RouteTable, { namespace, api }: Site): string[] {

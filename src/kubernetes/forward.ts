@@ -54,7 +54,11 @@ export async function forward(
     socket.on('close', () => open.delete(socket));
     socket.on('error', () => undefined);
     chooser.connect(emit).then(
-      (stream) => join(socket, stream, emit),
+      (stream) => {
+        // Its caller may have gone meanwhile.
+        if (socket.destroyed) stream.destroy();
+        else join(socket, stream, emit);
+      },
       (error: unknown) => {
         emit({ type: 'warning', text: `a connection could not be forwarded: ${messageOf(error)}` });
         socket.resetAndDestroy();

@@ -4,7 +4,6 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { startDaemon } from './daemon.js';
 import type { EnvoyConfig } from './gateway-config.js';
 import { serveEndpoints } from './gateway-endpoints.js';
@@ -121,8 +120,8 @@ export async function startGatewayEnvoy(place: EnvoyPlace, first: EnvoyConfig): 
 
 /** From the cache: run.sh has seen to it. */
 function program(): string {
-  const script = fileURLToPath(new URL('envoy.sh', import.meta.url));
-  return execFileSync('bash', [script], { encoding: 'utf8' }).trim();
+  // npm and vitest run where package.json lies; this file may be compiled to elsewhere.
+  return execFileSync('bash', ['test/lab/envoy.sh'], { encoding: 'utf8' }).trim();
 }
 
 async function stats(adminUrl: string): Promise<Map<string, string>> {

@@ -80,5 +80,6 @@ export function frontLines(front: WirePlan['front'], dry: boolean): string[] {
   }
   const summary = [...counts].map(([what, count]) => `${count} × ${what}`);
   const shown = lines.length > MOST_SHOWN ? summary : lines;
-  return [...shown, ...front.warnings.map((text) => `warning: ${text}`)];
+  // What is done was warned of before.
+  return [...shown, ...(dry ? front.warnings.map((text) => `warning: ${text}`) : [])];
 }

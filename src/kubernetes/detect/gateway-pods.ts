@@ -5,6 +5,7 @@ import type { ForwardTarget } from '../forward.js';
 import { KINDS, type KubeObject } from '../object.js';
 import type { Site } from '../site.js';
 import { admitsHost, doorsOf } from './doors.js';
+import { allowed } from './search.js';
 
 /** Gateway API 1.6 (GEP-1762): what an implementation labels the Pods and Services of a Gateway with. */
 const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
@@ -37,14 +38,18 @@ export async function gatewayPods(
     throw new FnmeshError('config', `${what} has no listener for ${site.host}`, {
       try: 'gateway: NAMESPACE/NAME#LISTENER of the target in fnmesh.yaml',
     });
-  const services = (await cluster.list(KINDS.Service, { namespace })).filter(isBefore(gateway, site.api));
+  const near = (await cluster.list(KINDS.Service, { namespace })).filter(isBefore(gateway, site.api));
+  // An Istio Gateway selects Pods of all namespaces (Istio 1.31, PILOT_SCOPE_GATEWAY_TO_NAMESPACE is off).
+  const all = near.length > 0 ? near : await allowed(cluster.list(KINDS.Service, { namespace: null }));
+  const services = near.length > 0 ? near : (all ?? []).filter(isBefore(gateway, site.api));
   for (const service of services) {
     const { selector, ports = [] } = service['spec'] as ServiceSpec;
     const port = ports.find(
       ({ port: number, targetPort }) => number === door.port || targetPort === door.port,
     );
     if (selector === undefined || port === undefined) continue;
-    return { namespace, labels: selector, port: port.targetPort ?? port.port, secure: door.secure };
+    const where = service.metadata.namespace ?? namespace;
+    return { namespace: where, labels: selector, port: port.targetPort ?? port.port, secure: door.secure };
   }
   throw new FnmeshError('not_found', `no Service in ${namespace} leads to port ${door.port} of ${what}`, {
     try: `kubectl -n ${namespace} get services`,

@@ -10,13 +10,16 @@ import type { Site } from '../site.js';
 import type { WaitTimes } from './await.js';
 
 const JOBS = 4;
+/** How many times the usual wait one that does not tell is waited for. */
+const DOUBTFUL = 4;
 
 /**
  * Until every gateway that can be asked has the split of the routes and takes requests for its versions, or has nothing of
  * those that are gone. In any case as long as gateways take to hear of something: a split does not tell whether pins, or
  * the header for a shared proxy, have arrived with it.
  * @param dataPlane null: nobody can be asked.
- * @throws FnmeshError `not_ready` when one still has not.
+ * One that does not answer, or does not show routes as Istio's do, is waited for a bounded time, and said.
+ * @throws FnmeshError `not_ready` when one still has an old one.
  */
 export async function awaitArrived(
   { site, times, emit }: { site: Site; times: WaitTimes; emit: Emit },
@@ -33,14 +36,21 @@ export async function awaitArrived(
   await sleep(times.spreadMs);
   if (dataPlane === null) return;
   const until = since + times.readyMs;
+  // Longer than Istio takes at most (1.31, PILOT_DEBOUNCE_MAX), for those that do not tell.
+  const doubtful = since + DOUBTFUL * times.spreadMs;
+  const unsure = new Set<string>();
   await parallel(JOBS, routes, async ({ route, isGone }) => {
     for (;;) {
-      const proxies = await asked(dataPlane.proxies(site, route));
+      const { proxies, why } = await asked(dataPlane.proxies(site, route));
       const late = proxies.find((state) => (isGone ? state.split !== null : !hasRoute(state, route)));
-      if (late === undefined) return;
-      if (performance.now() >= until) {
-        const what =
-          late.split === null ? 'does not have the' : isGone ? 'still has the' : 'still has the old';
+      if (late === undefined && why === null) return;
+      const doubt = why ?? (late?.split === null && !isGone ? `${late.proxy} does not show it` : null);
+      if (doubt !== null && performance.now() >= doubtful) {
+        unsure.add(doubt);
+        return;
+      }
+      if (late !== undefined && performance.now() >= until) {
+        const what = isGone ? 'still has the' : 'still has the old';
         throw new FnmeshError(
           'not_ready',
           `${late.proxy} ${what} route of ${route.app}/${route.function}; nothing that an old one leads to was removed`,
@@ -50,18 +60,25 @@ export async function awaitArrived(
       await sleep(times.pollMs);
     }
   });
+  for (const doubt of unsure) {
+    const waited = Number(((DOUBTFUL * times.spreadMs) / 1000).toFixed(1));
+    emit({
+      type: 'warning',
+      text: `not seen, waited ${waited} s instead, that the gateway has ${which}: ${doubt}`,
+    });
+  }
 }
 
 function hasRoute({ split, inactive }: ProxyState, route: Route): boolean {
   return split !== null && sameShares(split, route.split) && inactive.length === 0;
 }
 
-/** What proxies say; those that cannot be asked say nothing. */
-async function asked(states: Promise<ProxyState[]>): Promise<ProxyState[]> {
+/** What proxies say. `why`: they did not answer; who may not ask them at all gets none of them. */
+async function asked(states: Promise<ProxyState[]>): Promise<{ proxies: ProxyState[]; why: string | null }> {
   try {
-    return await states;
+    return { proxies: await states, why: null };
   } catch (error) {
-    if (error instanceof FnmeshError) return [];
-    throw error;
+    if (!(error instanceof FnmeshError)) throw error;
+    return { proxies: [], why: error.code === 'config' ? null : error.message };
   }
 }

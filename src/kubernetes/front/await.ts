@@ -68,7 +68,7 @@ function progressOf(
   const deployment = deployments.get(first);
   const { ready, wanted } = deployment === undefined ? { ready: 0, wanted: 1 } : rolloutOf(deployment);
   const trouble = deployment === undefined ? null : troubleOf(deployment, pods);
-  const more = open.length > 1 ? `, and ${open.length - 1} more` : '';
+  const more = open.length > 1 ? `; ${open.length - 1} more Deployment${open.length === 2 ? '' : 's'}` : '';
   return `waiting for ${first}: ${ready} of ${wanted} Pods are ready${trouble === null ? '' : ` (${trouble.text})`}${more}`;
 }
 

@@ -64,6 +64,10 @@ export function planFront(input: FrontInput): FrontPlan {
   const old = live.routes.filter((object) => !isOfApi(site, object));
   const toPark = ofOtherApi(input);
   old.forEach(refuseForeignRules);
+  refuseManaged([
+    ...old,
+    ...live.routes.filter((object) => written.some(({ function: fn }) => fn === functionOf(object))),
+  ]);
 
   return {
     objects: [...changes.rows, ...old.map((object) => rowOf(object, 'remove'))],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { FnmeshError } from '../../../src/errors.js';
 import type { FnmeshEvent } from '../../../src/events.js';
 import { pinSecretName } from '../../../src/kubernetes/detect/pin.js';
 import type { DataPlane, ProxyState } from '../../../src/kubernetes/data-plane.js';
@@ -301,14 +302,32 @@ describe('the gateway', () => {
     });
   });
 
-  test('never gets a route: wire says so', async () => {
-    const dataPlane: DataPlane = {
-      proxies: () => Promise.resolve([{ proxy: 'gw-1', split: null, inactive: [] }]),
-    };
+  test('keeps an old split: wire says so, and nothing goes', async () => {
+    const old = { proxy: 'gw-1', split: { v1: 1, v2: 9_999 }, inactive: [] };
+    const dataPlane: DataPlane = { proxies: () => Promise.resolve([old]) };
     const options = { dataPlane, times: { ...times, readyMs: 10 } };
     await expect(wire(living(), site(), two, options)).rejects.toMatchObject({
       code: 'not_ready',
-      message: expect.stringMatching(/gw-1 does not have the route of shop\/(cart|shop)/) as string,
+      message: expect.stringMatching(/gw-1 still has the old route of shop\/(cart|shop)/) as string,
+    });
+  });
+
+  test.each<[string, DataPlane['proxies'], string]>([
+    [
+      'does not show routes as Istio does',
+      () => Promise.resolve([{ proxy: 'gw-1', split: null, inactive: [] }]),
+      'gw-1 does not show it',
+    ],
+    [
+      'does not answer',
+      () => Promise.reject(new FnmeshError('unreachable', 'gw-1 broke off')),
+      'gw-1 broke off',
+    ],
+  ])('%s: a bounded time is waited, and said', async (_, proxies, why) => {
+    const { events } = await wire(living(), site(), two, { dataPlane: { proxies } });
+    expect(events).toContainEqual({
+      type: 'warning',
+      text: `not seen, waited 0 s instead, that the gateway has the routes of cart, shop: ${why}`,
     });
   });
 
