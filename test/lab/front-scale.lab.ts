@@ -39,7 +39,7 @@ function route(number: number, host: string): Route {
 /** The target with a connection of its own, as each command has one. */
 async function openPlace(settings: ClusterSettings) {
   const cluster = await connectCluster(settings, {}, () => undefined);
-  return placeOn(cluster, settings, { name: said('lab'), probe: 'none' });
+  return placeOn(cluster, settings, { name: said('lab'), probe: 'none' }, () => undefined);
 }
 
 /** What was sent while something was done: `GET /path`, without its query. */
