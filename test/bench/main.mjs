@@ -1,12 +1,13 @@
-// `npm run bench [-- NAME… --json --nodes]`: every number that issues 4 (Speed and scale) and 5 (Real Fn servers) ask
-// for, in one table. Nothing is asserted: the exit code is 0 unless the bench itself broke. NAME is a row or a group;
-// --nodes adds Node 22 and 24.
+// `npm run bench [-- NAME… --json --nodes]`: every number that issues 4 (Speed and scale), 5 (Real Fn servers) and 6
+// (Kubernetes) ask for, in one table. Nothing is asserted: the exit code is 0 unless the bench itself broke. NAME is a
+// row or a group; --nodes adds Node 22 and 24.
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { table } from '../../dist/cli/table.js';
 import * as accuracy from './accuracy.mjs';
+import * as cluster from './cluster.mjs';
 import * as cold from './cold.mjs';
 import * as deploy from './deploy.mjs';
 import * as gateway from './gateway.mjs';
@@ -33,6 +34,7 @@ const GROUPS = {
   accuracy,
   render,
   proxyConnection,
+  cluster,
 };
 
 const HEADERS = ['row', 'what', 'measured', 'against', 'result', 'to reach', 'reached'];
