@@ -12,6 +12,7 @@ const END_MS = 2000;
 /** Undoes everything in the reverse order, however the group ended. */
 export class Scope {
   #steps = [];
+  #closed;
 
   /** Has `step` called at the end; what it throws is ignored, so that the others are called too. */
   defer(step) {
@@ -33,7 +34,12 @@ export class Scope {
     return child;
   }
 
-  async close() {
+  /** A second call waits for the same end: an interrupted group closes its scope too. */
+  close() {
+    return (this.#closed ??= this.#undo());
+  }
+
+  async #undo() {
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       try {
         await step();
