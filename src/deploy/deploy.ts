@@ -8,7 +8,7 @@ import type { Observed, ObservedFn } from '../fn/observe.js';
 import type { DeployStamp } from '../fn/releases.js';
 import { unlessGone } from '../fn/unless-gone.js';
 import { parallel } from '../process/parallel.js';
-import type { Router } from '../router/router.js';
+import type { Router, RouteTable } from '../router/router.js';
 import type { FnServer } from '../fn/fn-server.js';
 import { applyApp, applyVersion } from './apply.js';
 import { awaitReady, type Touched } from './await-ready.js';
@@ -109,7 +109,7 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   const plans = ready.map((each) => planFor(each, first, stampOf(request)));
   if (isUnchanged(request, ready, plans, first)) {
     ready.forEach((each, index) => noted(each, plans[index] as VersionPlan, request));
-    wired = await wireAll(request, after, ports);
+    wired = await wireAll(request, after, ports, table);
   } else {
     const live = first.app ?? (await applyApp(app, null, ports));
     wired = await withDeployLock(live, ports.fn, request.by, ports.emit, async (assertHeld, fn) => {
@@ -178,10 +178,15 @@ function isUnchanged(
   );
 }
 
-function wireAll(request: DeployRequest, observed: Observed, ports: DeployPorts): Promise<WirePlan> {
+function wireAll(
+  request: DeployRequest,
+  observed: Observed,
+  ports: DeployPorts,
+  table?: RouteTable,
+): Promise<WirePlan> {
   const { by, message, project } = request;
   const reason = { verb: 'deploy' as const, by, ...(message !== undefined && { message }) };
-  return wire(project.app.name, observed, ports, reason, functionsOf(request));
+  return wire(project.app.name, observed, ports, reason, functionsOf(request), table);
 }
 
 /** What was done for a version; `triggers` are to be removed once no route leads to them. */

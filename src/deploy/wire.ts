@@ -111,6 +111,7 @@ export async function planWire(
 
 /**
  * Plans and writes; when the routes change meanwhile, plans anew.
+ * @param table What was just read with `salvage`, to begin with.
  * @throws FnmeshError as Router and Front do.
  */
 export async function wire(
@@ -119,16 +120,12 @@ export async function wire(
   ports: WirePorts,
   reason: Reason,
   only?: readonly string[],
+  table?: RouteTable,
 ): Promise<WirePlan> {
   const { router, front, emit } = ports;
   for (let attempt = 1; ; attempt++) {
-    const { steps, ...plan } = await planWire(
-      app,
-      observed,
-      await router.read(app, { salvage: true }),
-      ports,
-      only,
-    );
+    const there = (attempt === 1 ? table : undefined) ?? (await router.read(app, { salvage: true }));
+    const { steps, ...plan } = await planWire(app, observed, there, ports, only);
     try {
       for (const text of steps?.warnings ?? []) emit({ type: 'warning', text });
       if (front !== undefined && steps !== null) await front.prepare(steps, emit);
