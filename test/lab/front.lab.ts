@@ -45,6 +45,9 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
+  // Others look for the one gateway that fits.
+  for (const name of ['gateways.gateway.networking.k8s.io/other-gw', 'gateways.networking.istio.io/other'])
+    await lab.kubectl(['-n', 'istio-ingress', 'delete', name, '--ignore-not-found']);
   await gateway?.stop();
   await other?.stop();
   agent.destroy();

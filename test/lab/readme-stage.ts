@@ -19,6 +19,17 @@ export type ReadmeStage = {
 /** Starts it all. */
 export async function readmeStage(lab: Lab): Promise<ReadmeStage> {
   const gateway = await startGateway(lab);
+  // Of several that fit fnmesh takes none, and README names none.
+  const { stdout } = await lab.kubectl([
+    '-n',
+    'istio-ingress',
+    'get',
+    'gateways.gateway.networking.k8s.io',
+    '-o',
+    'name',
+  ]);
+  for (const name of stdout.split('\n').filter((name) => name !== '' && !name.endsWith('/public-gw')))
+    await lab.kubectl(['-n', 'istio-ingress', 'delete', name]);
   const registry = await startDockerRegistry();
   const fn = await startStrictFn();
   const exposed = await lab.expose(Number(new URL(fn.url).port), { as: 80 });
