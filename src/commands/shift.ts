@@ -2,14 +2,13 @@ import { Args, Flags } from '@oclif/core';
 import { appName } from '../cli/app.js';
 import { BaseCommand } from '../cli/command.js';
 import { spelledWait, usualWait } from '../cli/wait.js';
-import { arrivalLines } from '../cli/views/arrival.js';
+import { arrivedView } from '../cli/views/arrival.js';
 import { appFlag, dryRunFlag, ifRevisionFlag, messageFlag, targetFlags, waitFlag } from '../cli/flags.js';
-import { trafficPlanView, trafficView } from '../cli/views/traffic.js';
-import { connect, type Target, whoAmI } from '../compose.js';
-import type { Wait } from '../compose-wait.js';
+import { trafficPlanView } from '../cli/views/traffic.js';
+import { connect, whoAmI } from '../compose.js';
 import { orUnrouted } from '../inspect/unrouted.js';
 import { parseShift } from '../routing/parse-shift.js';
-import { applyTraffic, type TrafficResult } from '../traffic/apply.js';
+import { applyTraffic } from '../traffic/apply.js';
 import { planShift } from '../traffic/shift.js';
 
 /** `fnmesh shift`: moves traffic between versions. */
@@ -60,18 +59,12 @@ export default class Shift extends BaseCommand {
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
     const result = await applyTraffic(plan, router, options, this.emit);
-    await this.arrived(target, result, flags.wait);
-  }
-
-  private async arrived(target: Target, result: TrafficResult, wait: Wait | undefined): Promise<void> {
     const { awaitArrivals } = await import('../compose-wait.js');
-    const arrivals = await awaitArrivals(target, result, wait, usualWait(), this.emit);
-    if (arrivals === null) return this.done(result, () => trafficView(result));
-    const text = () => [trafficView(result), ...arrivalLines(arrivals)].join('\n');
+    const arrivals = await awaitArrivals(target, result, flags.wait, usualWait(), this.emit);
     this.done(
-      { ...result, arrivals },
-      text,
-      arrivals.every(({ verified }) => verified),
+      arrivals === null ? result : { ...result, arrivals },
+      () => arrivedView(result, arrivals),
+      arrivals?.every(({ verified }) => verified) ?? true,
       3,
     );
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hostOf, isHost, isNamedLikeApp, pathOf, pathOfTarget } from '../../src/routing/match.js';
+import { hostOf, isHost, isNamedLikeApp, pathOf, pathOfTarget, routeUrl } from '../../src/routing/match.js';
 import { editDistance, nearest } from '../../src/routing/near.js';
 import { globMatches, resolveFunctions } from '../../src/routing/resolve.js';
 import { compareVersions, isFunctionName, isVersionName, versionsOf } from '../../src/routing/versions.js';
@@ -120,6 +120,17 @@ describe('hosts and paths', () => {
     ['cart', 'cart'],
   ])('target %s has path %s', (target, path) => {
     expect(pathOfTarget(target)).toBe(path);
+  });
+});
+
+describe('the address of a route', () => {
+  test.each([
+    [null, 'http://shop.localhost/cart'],
+    ['http://127.0.0.1:8081', 'http://shop.localhost:8081/cart'],
+    ['https://gateway.example.com:8443/x', 'https://shop.localhost:8443/cart'],
+    ['https://gateway.example.com', 'https://shop.localhost/cart'],
+  ])('behind %s: %s', (gateway, url) => {
+    expect(routeUrl(gateway, { host: 'shop.localhost', path: '/cart' })).toBe(url);
   });
 });
 

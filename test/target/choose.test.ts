@@ -8,7 +8,7 @@ import {
   type Settings,
   type TargetSettings,
 } from '../../src/target/settings.js';
-import type { ClusterSettings } from '../../src/target/cluster.js';
+import { type ClusterSettings, OPEN_CLUSTER } from '../../src/target/cluster.js';
 import type { ChosenTarget } from '../../src/target/target.js';
 
 const at = <T>(line: number, value: T) => ({ value, from: `fnmesh.yaml:${line}` });
@@ -522,26 +522,9 @@ describe('in every mixture', () => {
 
 describe('a cluster', () => {
   const cluster: ClusterSettings = {
-    kubeconfig: null,
+    ...OPEN_CLUSTER,
     context: at(3, 'lab'),
     namespace: at(4, 'hello'),
-    host: null,
-    api: null,
-    gateway: null,
-    makeGateway: false,
-    address: null,
-    proxy: 'dedicated',
-    mesh: null,
-    pin: 'secret',
-    clusterDomain: 'cluster.local',
-    dns: null,
-    image: null,
-    replicas: 2,
-    autoscale: null,
-    networkPolicy: false,
-    bodyBytes: 1 << 26,
-    drainMs: 30_000,
-    adminUrls: null,
   };
   const settings: Settings = {
     ...FILE,

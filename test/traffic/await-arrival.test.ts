@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { FnmeshError } from '../../src/errors.js';
 import { WHOLE } from '../../src/routing/route.js';
 import type { Split } from '../../src/routing/route.js';
-import { isVisible, judgeArrival } from '../../src/traffic/arrival.js';
+import { addCounts, isVisible, judgeArrival } from '../../src/traffic/arrival.js';
 import type { ArrivalVerdict, Counts } from '../../src/traffic/arrival.js';
 import { awaitByProbe, awaitByProxies } from '../../src/traffic/await-arrival.js';
 import type { ProxySplit } from '../../src/traffic/await-arrival.js';
+import type { ProbePort } from '../../src/traffic/probe.js';
 import { seededRandom } from '../helpers/splits.js';
 
 const A: Split = { v1: 10_000, v2: 0 };
@@ -35,6 +36,10 @@ describe('what counts say of a move', () => {
     expect(isVisible({ before: A, after: B })).toBe(true);
     expect(isVisible({ before: null, after: A })).toBe(true);
   });
+});
+
+test('the counts of two batches are added by version, whichever of them has it', () => {
+  expect(addCounts({ v1: 3, v2: 1 }, { v2: 2, v3: 4 })).toEqual({ v1: 3, v2: 3, v3: 4 });
 });
 
 describe('by requests through the gateway', () => {
@@ -109,6 +114,15 @@ describe('by requests through the gateway', () => {
     const options = { timeoutMs: 60_000, signal: stop.signal };
     expect((await awaitByProbe('cart', { before: A, after: C }, send, options)).verified).toBe(false);
   });
+
+  test('a request that is broken off because the time is up is not counted as unanswered', async () => {
+    const hangs: ProbePort['send'] = (signal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+      });
+    const arrival = await awaitByProbe('cart', { before: A, after: C }, hangs, { timeoutMs: 60 });
+    expect(arrival).toMatchObject({ verified: false, sent: 0, unanswered: 0 });
+  });
 });
 
 describe('by what proxies say', () => {
@@ -158,6 +172,11 @@ describe('by what proxies say', () => {
     const arrival = await awaitByProxies('cart', move, forbidden, { timeoutMs: 60_000 });
     expect(arrival).toMatchObject({ verified: false, missing: [expect.stringContaining('port-forward')] });
     expect(asked).toBe(1);
+  });
+
+  test('what is no answer of a cluster is thrown on', async () => {
+    const broken = () => Promise.reject(new TypeError('a fault of the program'));
+    await expect(awaitByProxies('cart', move, broken, { timeoutMs: 60 })).rejects.toThrow(TypeError);
   });
 
   test('one that cannot be reached for a moment is asked again', async () => {

@@ -1,7 +1,14 @@
+import type { TrafficResult } from '../../traffic/apply.js';
 import type { Arrival } from '../../traffic/await-arrival.js';
+import { trafficView } from './traffic.js';
+
+/** What was changed and, where that was waited for, whether it is in effect. */
+export function arrivedView(result: TrafficResult, arrivals: readonly Arrival[] | null): string {
+  return [trafficView(result), ...arrivalLines(arrivals ?? [])].join('\n');
+}
 
 /** What was verified of a change, and on which proxies: a line a function, and what was not. */
-export function arrivalLines(arrivals: readonly Arrival[]): string[] {
+function arrivalLines(arrivals: readonly Arrival[]): string[] {
   return arrivals.flatMap((arrival) => {
     const { function: fn, verified, missing, ms } = arrival;
     const took = `after ${(ms / 1000).toFixed(1)} s`;

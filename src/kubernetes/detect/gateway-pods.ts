@@ -8,7 +8,7 @@ import { admitsHost, doorsOf } from './doors.js';
 import { allowed } from './search.js';
 
 /** Gateway API 1.6 (GEP-1762): what an implementation labels the Pods and Services of a Gateway with. */
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
+export const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 
 type ServiceSpec = {
   selector?: Record<string, string>;

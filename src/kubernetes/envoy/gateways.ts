@@ -5,14 +5,13 @@ import { sameShares } from '../../routing/diff.js';
 import type { Route } from '../../routing/route.js';
 import type { Cluster } from '../cluster.js';
 import type { DataPlane, ProxyState, SitePlace } from '../data-plane.js';
+import { GATEWAY_NAME } from '../detect/gateway-pods.js';
 import { KINDS } from '../object.js';
 import type { KubeObject } from '../object.js';
 import { adminAt, adminIn } from './admin.js';
 import { clustersOf, readEnvoy, servedRoutes } from './config-dump.js';
 import type { AdminGet, EnvoyState } from './config-dump.js';
 
-/** The label of the Pods of a Gateway (Gateway API 1.6, GEP-1762). */
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 /** How many are asked at a time. */
 const JOBS = 8;
 
