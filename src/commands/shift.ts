@@ -49,7 +49,7 @@ export default class Shift extends BaseCommand {
     const app = await appName(flags.app, this.emit);
     const target = await connect(flags, this.emit);
     const { fn, router } = target;
-    const table = await router.read(app);
+    const table = await router.read(app, { settle: !flags['dry-run'] });
     const find = () => planShift(table, shifts, { ifRevision: flags['if-revision'] });
     const plan = await orUnrouted(fn, app, args.shifts[0], find);
     if (flags['dry-run']) return this.done(plan, () => trafficPlanView(plan));

@@ -187,6 +187,18 @@ export async function leftJournal(
   }
 }
 
+/** The journal, where it is certain at once that nobody holds it any more; else null. Waits for nobody. */
+export async function lostJournal(
+  cluster: Cluster,
+  namespace: string,
+  id: string,
+): Promise<FoundJournal | null> {
+  const head = await cluster.get(KINDS.ConfigMap, namespace, partName(id, 0));
+  const holder = head === null ? null : holderOf(head);
+  if (head === null || (holder !== null && !isGone(id, holder))) return null;
+  return read(cluster, namespace, id, head);
+}
+
 async function read(
   cluster: Cluster,
   namespace: string,

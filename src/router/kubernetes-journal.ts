@@ -1,10 +1,11 @@
 // A change of several objects, all or none: with a journal on the cluster, by which it is settled if it is broken off.
 import type { Cluster } from '../kubernetes/cluster.js';
-import { leftJournal, openJournal, removeJournal } from '../kubernetes/journal.js';
+import { journalIds, leftJournal, lostJournal, openJournal, removeJournal } from '../kubernetes/journal.js';
 import type { FoundJournal, Journal, JournalTimes, OpenJournal } from '../kubernetes/journal.js';
 import { KINDS } from '../kubernetes/object.js';
 import type { Kind, KubeObject } from '../kubernetes/object.js';
 import { annotated, changeOf, entriesOf, goesBy, RECORD, removedOf } from '../kubernetes/route-record.js';
+import type { AppName } from '../routing/route.js';
 import { carryOut, mark, repeated, typed } from './kubernetes-write.js';
 import type { Act } from './kubernetes-write.js';
 import type { Edit, EditPlan } from './kubernetes-edits.js';
@@ -116,6 +117,28 @@ export async function settle(
     }
   }
   await removeJournal(cluster, namespace, id, found.parts);
+}
+
+/**
+ * Takes away the journals of changes whose every object is as it should be: who made them was ended just before that.
+ * What is held, or half done, stays for the next change that meets it.
+ * @throws FnmeshError as Cluster does.
+ */
+export async function tidyJournals(cluster: Cluster, namespace: string, app: AppName): Promise<void> {
+  for (const id of await journalIds(cluster, namespace, app)) {
+    const found = await lostJournal(cluster, namespace, id);
+    if (found === null || (found.journal !== null && !(await isDone(cluster, namespace, found.journal))))
+      continue;
+    await removeJournal(cluster, namespace, id, found.parts);
+  }
+}
+
+async function isDone(cluster: Cluster, namespace: string, journal: Journal): Promise<boolean> {
+  const live = await liveObjects(cluster, namespace, journal);
+  return journal.edits.every((edit) => {
+    const isThere = live.has(`${edit.kind} ${edit.name}`);
+    return isWritten(edit, live, journal.id) && !(edit.goes && isThere);
+  });
 }
 
 async function putBack(

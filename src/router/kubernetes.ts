@@ -25,7 +25,7 @@ import { pinned, pinOf } from './kubernetes-pin.js';
 import type { OpenSite } from './kubernetes-pin.js';
 import { conflict, halfDone, late, liveApp, serving, tableOf } from './kubernetes-state.js';
 import type { LiveApp } from './kubernetes-state.js';
-import { carryOutAll, settle } from './kubernetes-journal.js';
+import { carryOutAll, settle, tidyJournals } from './kubernetes-journal.js';
 import { carryOut, typed, writeNote } from './kubernetes-write.js';
 import type { Change, PinHeader, Readiness, Reason, RouteChange, Router } from './router.js';
 import type { RouteTable, Served, VersionRef, VersionTraffic } from './router.js';
@@ -93,8 +93,9 @@ export class KubernetesRouter implements Router {
   }
 
   /** @throws FnmeshError `config` naming a route object that somebody else has made unreadable, unless `salvage`. */
-  async read(app: AppName, { salvage = false } = {}): Promise<RouteTable> {
-    const live = await this.#list(app);
+  async read(app: AppName, { salvage = false, settle: isToWrite = false } = {}): Promise<RouteTable> {
+    const listed = await this.#list(app);
+    const live = isToWrite ? await this.#whole(app, listed, []) : listed;
     const garbled = [...live.routes.values()].find(({ unreadable }) => unreadable !== undefined);
     if (garbled?.unreadable && !salvage) throw garbled.unreadable;
     return structuredClone(tableOf(live));
@@ -133,14 +134,12 @@ export class KubernetesRouter implements Router {
       const route = live.routes.get(functionOf(change))?.route;
       if (change.kind === 'remove' && route) this.#gone.set(key, route);
     }
-    return structuredClone(
-      tableOf(
-        liveApp(
-          app,
-          written.filter((object) => object !== null),
-        ),
-      ),
-    );
+    const there = written.filter((object) => object !== null);
+    return structuredClone(tableOf(liveApp(app, there)));
+  }
+
+  async tidy(app: AppName): Promise<void> {
+    await tidyJournals(this.cluster, (await this.#site(app)).namespace, app);
   }
 
   async history(app: AppName, fn?: FunctionName): Promise<Change[]> {
@@ -292,16 +291,21 @@ export class KubernetesRouter implements Router {
     if (known && late(known, changes).length > 0) live = await this.#list(app);
     const { namespace } = await this.#site(app);
     const isLargeOne = changes.length > 1 || changes.some(({ kind }) => kind === 'remove');
-    const left = halfDone(live).filter((id) => !this.#settled.has(id));
-    if (isLargeOne) left.push(...(await journalIds(this.cluster, namespace, app)));
+    live = await this.#whole(app, live, isLargeOne ? await journalIds(this.cluster, namespace, app) : []);
+    const refused = late(live, changes);
+    if (refused.length > 0) throw conflict(refused, live);
+    return live;
+  }
+
+  /** The app with nothing half done, and these journals settled. */
+  async #whole(app: AppName, live: LiveApp, journals: readonly string[]): Promise<LiveApp> {
+    const left = [...halfDone(live).filter((id) => !this.#settled.has(id)), ...journals];
+    const { namespace } = await this.#site(app);
     for (const id of new Set(left)) {
       await settle(this.cluster, namespace, id, this.#options.journal);
       this.#settled.add(id);
     }
-    if (left.length > 0) live = await this.#list(app);
-    const refused = late(live, changes);
-    if (refused.length > 0) throw conflict(refused, live);
-    return live;
+    return left.length > 0 ? this.#list(app) : live;
   }
 
   #readyEndpoints(app: AppName, namespace: string): Promise<ReadonlyMap<string, number>> {

@@ -75,14 +75,20 @@ export interface Router {
   /**
    * The app's routes; an app without routes gives an empty table.
    * @param options `salvage`: what of a garbled route is left is given too, for those who write it anew.
+   *   `settle`: a change that was broken off is completed or put back first, for those who write what is missing.
    */
-  read(app: AppName, options?: { salvage?: boolean }): Promise<RouteTable>;
+  read(app: AppName, options?: { salvage?: boolean; settle?: boolean }): Promise<RouteTable>;
   /**
    * Applies all changes, or none. All belong to one app. Gives the routes that were
    * written, as they now are: an app may have thousands of others.
    * @throws FnmeshError `conflict`, naming what changed meanwhile, when a revision differs.
    */
   write(changes: RouteChange[], reason: Reason): Promise<RouteTable>;
+  /**
+   * Takes away what a change that was ended just before its end has left behind, though all of it is in effect. For
+   * those who find nothing to write; changes nothing that routes say.
+   */
+  tidy?(app: AppName): Promise<void>;
   /** The app's changes, or those that touched `fn`, oldest first. */
   history(app: AppName, fn?: FunctionName): Promise<Change[]>;
   /** Counters per function of the app and its versions, these ordered as the split. */

@@ -37,7 +37,11 @@ export async function applyTraffic(
   emit: Emit,
 ): Promise<TrafficResult> {
   const { app, reason, rows } = plan;
-  if (plan.writes.length === 0) return { app, reason, changed: false, number: null, rows };
+  if (plan.writes.length === 0) {
+    // What cannot be tidied up is in nobody's way.
+    await router.tidy?.(app).catch(() => undefined);
+    return { app, reason, changed: false, number: null, rows };
+  }
   await checkReady(plan, router, options.force ?? false, emit);
 
   const message = options.message === undefined ? {} : { message: options.message };

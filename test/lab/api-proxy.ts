@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What becomes of a request; `answer` is given instead of the API server's. Undefined: it is passed on. */
-type Fate =
+export type Fate =
   | { do: 'answer'; status: number; headers?: Record<string, string> }
   | { do: 'drop-before' }
   | { do: 'drop-after' }
   | { do: 'slow'; ms: number };
 
 /** A request as the proxy sees it. `write`: its number among those that change something, from 1; else 0. */
-type Seen = { method: string; path: string; write: number };
+export type Seen = { method: string; path: string; write: number };
 
 /** A running proxy. */
 export type ApiProxy = {

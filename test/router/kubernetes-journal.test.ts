@@ -156,6 +156,77 @@ describe.each(Object.entries(SCENARIOS))('%s', (_, { changes, site, all }) => {
   );
 });
 
+test('who reads to write what is missing finds nothing half done, whenever it was broken off', async () => {
+  const changed = [put('cart', B, 1), put('price', B, 1)];
+  const whole = await prepared({});
+  await routerOn(whole).write(changed, REASON);
+  for (let step = 0; step < whole.requests.length; step++) {
+    const cluster = await prepared({});
+    let count = 0;
+    const kill = () => {
+      if (count++ >= step) throw lost();
+    };
+    await routerOn(mortal(cluster, 'before', kill))
+      .write(changed, REASON)
+      .catch(() => undefined);
+    const router = routerOn(cluster);
+    const { routes } = await router.read('shop', { settle: true });
+    const missing = routes
+      .filter(({ route }) => route.function !== 'tax' && route.split['v1'] !== 9000)
+      .map(({ route, revision }) => put(route.function, B, revision));
+    if (missing.length > 0) await router.write(missing, REASON);
+    expect(weights(await routerOn(cluster).read('shop'))).toBe('cart=9000 price=9000 tax=10000');
+  }
+});
+
+describe('tidy, for those who find nothing to write', () => {
+  const { changes } = SCENARIOS['two functions go, one is changed']!;
+  const halfWay = [put('cart', B, 1), put('price', B, 1)];
+
+  /** The journals that a change leaves that is killed before one of its requests, then those left by `tidy`. */
+  async function leftBy(changed: RouteChange[], step: number): Promise<[number, number, unknown, unknown]> {
+    const cluster = await prepared({});
+    let count = 0;
+    const kill = () => {
+      if (count++ >= step) throw lost();
+    };
+    const router = routerOn(mortal(cluster, 'before', kill));
+    await router.write(changed, REASON).catch(() => undefined);
+    const [left, before] = [journals(cluster).length, stateOf(cluster)];
+    await routerOn(cluster).tidy('shop');
+    return [left, journals(cluster).length, before, stateOf(cluster)];
+  }
+
+  test.each([
+    ['several written', halfWay],
+    ['some removed', changes],
+  ])('takes away only the journal of what is done, and touches nothing else: %s', async (_, changed) => {
+    const whole = await prepared({});
+    await routerOn(whole).write(changed, REASON);
+    const steps = whole.requests.length;
+    const stayed: string[] = [];
+    for (let step = 0; step < steps; step++) {
+      const [left, then, before, after] = await leftBy(changed, step);
+      expect(after).toEqual(before);
+      if (left > 0) stayed.push(then > 0 ? 'stays' : 'goes');
+    }
+    // Only the last request was missing: the one that takes the journal away.
+    expect(stayed.pop()).toBe('goes');
+    expect(new Set(stayed)).toEqual(new Set(['stays']));
+  });
+
+  test('leaves the journal of who is still at it', async () => {
+    const cluster = await prepared({});
+    const about = { id: 'abc', app: 'shop', by: 'ann@box', at: '2026-01-01T00:00:00Z' };
+    const open = await openJournal(cluster, 'hello', { ...about, edits: [] }, TIMES);
+    await routerOn(cluster).tidy('shop');
+    expect(journals(cluster)).toHaveLength(1);
+    open.leave();
+    await routerOn(cluster).tidy('shop');
+    expect(journals(cluster)).toEqual([]);
+  });
+});
+
 /** A cluster whose every request fails once `kill` throws, before or after it was carried out. */
 function mortal(cluster: FakeCluster, when: 'before' | 'after', kill: () => void): Cluster {
   const wrap =
