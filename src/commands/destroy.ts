@@ -48,7 +48,10 @@ export default class Destroy extends BaseCommand {
     const target = await connect(flags, this.emit);
     const { observe } = await import('../fn/observe.js');
     const { planDestroy, applyDestroy } = await import('../deploy/destroy.js');
-    const [observed, table] = await Promise.all([observe(target.fn, app), target.router.read(app)]);
+    const [observed, table] = await Promise.all([
+      observe(target.fn, app),
+      target.router.read(app, { settle: !flags['dry-run'] }),
+    ]);
     const plan = planDestroy({ app, ...deployedWord(table, args.target, 'destroy') }, observed, table);
     if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
     if (!flags.yes) this.emit({ type: 'note', text: destroyPlanView(plan) });

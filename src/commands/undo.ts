@@ -52,11 +52,9 @@ export default class Undo extends BaseCommand {
     const { router } = target;
     const { observe } = await import('../fn/observe.js');
     const { newestDeploy, planUndoDeploy, shownPlan } = await import('../deploy/plan-undo.js');
-    const [table, changes, observed] = await Promise.all([
-      router.read(app),
-      router.history(app),
-      observe(target.fn, app),
-    ]);
+    // What this settles stands in the history.
+    const table = await router.read(app, { settle: !flags['dry-run'] });
+    const [changes, observed] = await Promise.all([router.history(app), observe(target.fn, app)]);
     const deploy = flags.to === undefined ? newestDeploy(observed, args.function) : null;
     if (isDeployNewest(deploy, newestChange(changes, args.function))) {
       if (flags['if-revision'] !== undefined) throw newerThan(flags['if-revision'], deploy.deploy);

@@ -82,7 +82,7 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
   const app = desiredApp(request.project.app, request.secrets?.app);
   const [first, table] = await Promise.all([
     observe(ports.fn, app.name),
-    ports.router.read(app.name, { salvage: true }),
+    ports.router.read(app.name, { salvage: true, settle: true }),
   ]);
   const prepared = await prepare(request, first, table, ports);
   const ready = prepared.filter(({ desired }) => desired !== null);

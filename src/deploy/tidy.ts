@@ -51,7 +51,10 @@ export async function tidy(
 ): Promise<Tidied> {
   const done: Tidied = { removed: [], kept: [] };
   for (const version of doomed) {
-    const [observed, table] = await Promise.all([observe(ports.fn, app), ports.router.read(app)]);
+    const [observed, table] = await Promise.all([
+      observe(ports.fn, app),
+      ports.router.read(app, { settle: true }),
+    ]);
     try {
       const plan = planDestroy({ app, ...version }, observed, table);
       await applyDestroy(

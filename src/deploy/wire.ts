@@ -124,12 +124,14 @@ export async function wire(
 ): Promise<WirePlan> {
   const { router, front, emit } = ports;
   for (let attempt = 1; ; attempt++) {
-    const there = (attempt === 1 ? table : undefined) ?? (await router.read(app, { salvage: true }));
+    const there =
+      (attempt === 1 ? table : undefined) ?? (await router.read(app, { salvage: true, settle: true }));
     const { steps, ...plan } = await planWire(app, observed, there, ports, only);
     try {
       for (const text of steps?.warnings ?? []) emit({ type: 'warning', text });
       if (front !== undefined && steps !== null) await front.prepare(steps, emit);
       if (plan.changes.length > 0) await router.write(plan.changes, reason);
+      else await router.tidy?.(app).catch(() => undefined);
       if (front !== undefined && steps !== null) await front.settle(steps, emit);
       return plan;
     } catch (error) {
