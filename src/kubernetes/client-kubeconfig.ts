@@ -81,12 +81,7 @@ async function readFiles(settings: Asked, env: NodeJS.ProcessEnv): Promise<Merge
       text = await readFile(file, 'utf8');
     } catch (error) {
       if (explicit === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      throw new FnmeshError('config', `the kubeconfig cannot be read: ${messageOf(error)}`, {
-        try:
-          explicit === undefined
-            ? 'a file that is there in KUBECONFIG'
-            : '--kubeconfig with a file that is there',
-      });
+      throw unread(file, error, settings.kubeconfig?.from ?? (listed.length > 0 ? 'KUBECONFIG' : null));
     }
     await merge(merged, resolve(file), text);
   }
@@ -94,6 +89,25 @@ async function readFiles(settings: Asked, env: NodeJS.ProcessEnv): Promise<Merge
   if (listed.length === 0 || explicit !== undefined) return null;
   throw new FnmeshError('config', `KUBECONFIG names no file that is there: ${listed.join(', ')}`, {
     try: 'KUBECONFIG with a file that is there, or --kubeconfig FILE',
+  });
+}
+
+/** What stands in the way of a file, as its reader is told by the system's code. */
+const IN_THE_WAY: Readonly<Record<string, string>> = {
+  ENOENT: 'is not there',
+  ENOTDIR: 'is not there',
+  EACCES: 'may not be read by you',
+  EISDIR: 'is a folder',
+};
+
+/** `from`: who named the file; null: nobody, it is the usual one. */
+function unread(file: string, error: unknown, from: string | null): FnmeshError {
+  const why =
+    IN_THE_WAY[(error as NodeJS.ErrnoException).code ?? ''] ?? `cannot be read: ${messageOf(error)}`;
+  const by = from === null ? '' : ` (${from})`;
+  const where = from === null ? '--kubeconfig' : /^[A-Z-]+$/i.test(from) ? from : `kubeconfig:${by}`;
+  return new FnmeshError('config', `the kubeconfig ${file}${by} ${why}`, {
+    try: `${where} with a file that can be read`,
   });
 }
 

@@ -86,6 +86,7 @@ export function refusalOf(
       return missing(message, said, asked, where);
     case 409:
       return new FnmeshError('conflict', `${what} changed meanwhile: ${message}${causesOf(said)}`);
+    case 410:
     case 429:
     case 502:
     case 503:

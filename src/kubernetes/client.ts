@@ -20,7 +20,7 @@ import { apiVersionOf, kindOf, objectName } from './object.js';
 const MANAGER = 'fnmesh';
 /** Objects in one page of a list. */
 const PAGE = 500;
-/** How often a list whose pages have expired is begun anew. */
+/** How often a list is begun at most, when its later pages are gone. */
 const ANEW = 3;
 
 /** What tests set: limits in milliseconds, and where a Pod's service account lies. */
@@ -103,11 +103,12 @@ function cluster(api: ClusterApi, http: ClusterHttp, close: () => void): Cluster
       for (let begun = 1; ;) {
         const query = queryOf({ labelSelector: labelSelector || undefined, limit: PAGE, continue: next });
         const path = objectPath(kind, namespace) + query;
-        const fine = next !== undefined && begun < ANEW ? [404, 410] : [404];
+        const isFirst = next === undefined;
+        const fine = isFirst ? [404] : begun < ANEW ? [404, 410] : [];
         const { status, body } = await api.ask({ method: 'GET', path }, asked, fine);
-        if (status === 404) return [];
-        if (status === 410) {
-          // The pages were of a state that the API server no longer has.
+        if (status === 404 && isFirst) return [];
+        if (status === 404 || status === 410) {
+          // The pages were of a state that the API server no longer has, or the kind is no longer served.
           [found, next, begun] = [[], undefined, begun + 1];
           continue;
         }

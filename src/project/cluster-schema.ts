@@ -97,7 +97,12 @@ const drain = z.pipe(
     return z.NEVER;
   }),
 );
-const admin = written(readAddress);
+// A port may stand without a scheme, a bare word may not: it would be taken for a host until somebody waits for it.
+const admin = written((value) =>
+  /^[a-z][a-z0-9+.-]*:\/\/|:\d+$/i.test(value.trim())
+    ? readAddress(value)
+    : { problem: 'must be an http:// or https:// URL, such as http://127.0.0.1:15000' },
+);
 
 /** The keys that only a target with `router: kubernetes` has, apart from `gateway`. */
 export const clusterKeys = {

@@ -198,7 +198,7 @@ function refusals(issue: z.core.$ZodIssue, above: KeyPath): SettingsRefusal[] {
     return issue.keys.map((key) => ({
       path: [...path, key],
       part: 'key',
-      text: `unknown key ${JSON.stringify(key.slice(0, 60))}${didYouMean(key.slice(0, 60), known)}; the keys here are ${known.join(', ')}`,
+      text: `unknown key ${JSON.stringify(key.slice(0, 60))}${didYouMean(key.slice(0, 60), known) || `; the keys here are ${known.join(', ')}`}`,
     }));
   }
   const key = path

@@ -38,8 +38,8 @@ export type KubeStandIn = {
   headers: IncomingMessage['headers'];
   /** The token that is accepted from now on. */
   token: string | undefined;
-  /** The next page of a list that is asked for is of a state that is gone. */
-  expirePages(): void;
+  /** The next `times` second or later pages of lists that are asked for are gone: 410, or another status. */
+  expirePages(status?: 404 | 410, times?: number): void;
   /** Writes a kubeconfig of this server, with `more` in its cluster and user, and gives its path. */
   kubeconfig(
     folder: string,
@@ -62,7 +62,7 @@ export async function startKubeStandIn(options: StandInOptions = {}): Promise<Ku
     noServer: true,
     handleProtocols: (all) => (all.has(V4) ? V4 : false),
   });
-  let isExpired = false;
+  const expired = { status: 410, times: 0 };
 
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     void answer(request, response).catch(() => response.destroy());
@@ -74,7 +74,7 @@ export async function startKubeStandIn(options: StandInOptions = {}): Promise<Ku
     requests: [],
     headers: {},
     token: options.token,
-    expirePages: () => void (isExpired = true),
+    expirePages: (status = 410, times = 1) => void Object.assign(expired, { status, times }),
     kubeconfig(folder, { server = standIn.url, cluster: place = {}, user = {}, namespace = 'hello' } = {}) {
       const login = standIn.token === undefined ? {} : { token: standIn.token };
       const file = join(folder, `kubeconfig-${Math.random().toString(36).slice(2)}`);
@@ -159,8 +159,9 @@ export async function startKubeStandIn(options: StandInOptions = {}): Promise<Ku
     const pairs = (query.get('labelSelector') ?? '').split(',').filter((pair) => pair !== '');
     const labels = Object.fromEntries(pairs.map((pair) => pair.split('=') as [string, string]));
     const from = Number(query.get('continue') ?? 0);
-    if (from > 0 && isExpired) {
-      isExpired = false;
+    if (from > 0 && expired.times > 0) {
+      expired.times--;
+      if (expired.status === 404) return { status: 404, body: '404 page not found\n' };
       return { status: 410, body: status(410, 'Expired', 'The provided continue parameter is too old') };
     }
     const limit = Number(query.get('limit') ?? Infinity);

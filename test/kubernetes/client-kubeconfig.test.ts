@@ -11,6 +11,9 @@ import type { KubeStandIn } from '../helpers/kube-stand-in.js';
 import { startKubeStandIn } from '../helpers/kube-stand-in.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fnmesh-kubeconfig-'));
+/** Where a folder has the name of the file. */
+const odd = join(folder, 'odd');
+mkdirSync(join(odd, '.kube', 'config'), { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const NONE = { kubeconfig: null, context: null, namespace: null };
@@ -100,11 +103,19 @@ describe('which cluster', () => {
     ['no kubeconfig', NONE, { HOME: '/not/there' }, /there is no kubeconfig/, /--kubeconfig/],
     [
       'a file that is not there',
-      { ...NONE, kubeconfig: setting('/not/there') },
+      { ...NONE, kubeconfig: { value: '/not/there', from: '--kubeconfig' } },
       {},
-      /cannot be read/,
-      /--kubeconfig/,
+      /^the kubeconfig \/not\/there \(--kubeconfig\) is not there$/,
+      /^--kubeconfig with/,
     ],
+    [
+      'a file of fnmesh.yaml that is not there',
+      { ...NONE, kubeconfig: { value: '/not/there', from: 'fnmesh.yaml:4' } },
+      {},
+      /^the kubeconfig \/not\/there \(fnmesh.yaml:4\) is not there$/,
+      /^kubeconfig: \(fnmesh.yaml:4\) with/,
+    ],
+    ['a folder', NONE, { KUBECONFIG: folder }, /\(KUBECONFIG\) is a folder$/, /^KUBECONFIG with/],
     [
       'KUBECONFIG without any',
       NONE,

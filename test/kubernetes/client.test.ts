@@ -103,17 +103,34 @@ describe('what is asked', () => {
     });
   });
 
-  test('pages are followed; when they have expired, the list is begun anew', async () => {
-    const names = Array.from({ length: 1201 }, (_, at) => `m-${String(at).padStart(4, '0')}`);
-    for (const name of names) server.cluster.put(map({}, name));
-    const list = async (): Promise<string[]> =>
-      (await cluster.list(KINDS.ConfigMap, { namespace: 'hello' })).map(({ metadata }) => metadata.name);
-    expect(await list()).toEqual(names);
-    expect(server.requests).toHaveLength(3);
-    server.expirePages();
-    expect(await list()).toEqual(names);
-    expect(server.requests).toHaveLength(3 + 2 + 3);
-  });
+  test.each([410, 404] as const)(
+    'a page that is gone each time (%i) is an error, and no end of the list',
+    async (status) => {
+      for (let at = 0; at < 501; at++) server.cluster.put(map({}, `m-${at}`));
+      server.expirePages(status, Infinity);
+      await expect(cluster.list(KINDS.ConfigMap, { namespace: 'hello' })).rejects.toMatchObject({
+        name: 'FnmeshError',
+        message: expect.stringContaining('cluster stand-in') as string,
+        try: expect.any(String) as string,
+      });
+      expect(server.requests).toHaveLength(2 * 3);
+    },
+  );
+
+  test.each([410, 404] as const)(
+    'pages are followed; when they are gone (%i), the list is begun anew',
+    async (status) => {
+      const names = Array.from({ length: 1201 }, (_, at) => `m-${String(at).padStart(4, '0')}`);
+      for (const name of names) server.cluster.put(map({}, name));
+      const list = async (): Promise<string[]> =>
+        (await cluster.list(KINDS.ConfigMap, { namespace: 'hello' })).map(({ metadata }) => metadata.name);
+      expect(await list()).toEqual(names);
+      expect(server.requests).toHaveLength(3);
+      server.expirePages(status);
+      expect(await list()).toEqual(names);
+      expect(server.requests).toHaveLength(3 + 2 + 3);
+    },
+  );
 
   test('what a group serves is asked once', async () => {
     await Promise.all([

@@ -112,12 +112,17 @@ targets:
     [
       'an unknown key',
       'keep: 1\nregistri: a\n',
-      'fnmesh.yaml:2:1: unknown key "registri" (did you mean registry?); the keys here are target, keep, targets, registry, env, probe, platform, gateway',
+      'fnmesh.yaml:2:1: unknown key "registri" (did you mean registry?)',
     ],
     [
       'an unknown key of a target',
       'targets:\n  prod:\n    fm: {}\n',
-      'fnmesh.yaml:3:5: unknown key "fm" (did you mean fn?); the keys here are fn, router, registry, env, probe, platform, gateway, kubeconfig, context, namespace, host, api, makeGateway, address, proxy, mesh, pin, clusterDomain, dns, image, replicas, autoscale, networkPolicy, bodyLimit, drain, adminUrl',
+      'fnmesh.yaml:3:5: unknown key "fm" (did you mean fn?)',
+    ],
+    [
+      'an unknown key of a target, near to none',
+      'targets:\n  prod:\n    colour: red\n',
+      'fnmesh.yaml:3:5: unknown key "colour"; the keys here are fn, router, registry, env, probe, platform, gateway, kubeconfig, context, namespace, host, api, makeGateway, address, proxy, mesh, pin, clusterDomain, dns, image, replicas, autoscale, networkPolicy, bodyLimit, drain, adminUrl',
     ],
     [
       'an unknown key of fn',
@@ -127,7 +132,7 @@ targets:
     [
       'an unknown key of the probe',
       'probe:\n  metod: GET\n',
-      'fnmesh.yaml:2:3: unknown key "metod" (did you mean method?); the keys here are method, headers, body',
+      'fnmesh.yaml:2:3: unknown key "metod" (did you mean method?)',
     ],
     ['keep for one target', 'targets:\n  prod:\n    keep: 1\n', /^fnmesh.yaml:3:5: unknown key "keep"/],
     ['a key twice', 'keep: 1\nkeep: 2\n', /^fnmesh.yaml:2:1: Map keys must be unique/],
@@ -291,6 +296,13 @@ describe('a target with router: kubernetes', () => {
     ['drain: 2h', 'targets.prod.drain must be a time'],
     ['clusterDomain: a_b', 'targets.prod.clusterDomain is no domain'],
     ['adminUrl: ftp://x', 'must start with http:// or https://'],
+    ['adminUrl: nowhere', 'targets.prod.adminUrl[0] must be an http:// or https:// URL'],
+    [
+      'adminUrl: [http://127.0.0.1:15000, nowhere]',
+      'targets.prod.adminUrl[1] must be an http:// or https:// URL',
+    ],
+    ['adminUrl: ""', 'must be an http:// or https:// URL'],
+    ['adminUrl: 15000', 'targets.prod.adminUrl must be a URL or a list of them'],
     ['contxt: x', 'unknown key "contxt" (did you mean context?)'],
   ])('%s: an error with its line', async (line, message) => {
     const text = await refusal(target(`    ${line}\n`));
