@@ -56,10 +56,6 @@ http {
     default "";
     "~^([^?]{0,1000})" $1;
   }
-  map $http_x_forwarded_host $forwarded_host {
-    default $http_x_forwarded_host;
-    "" $http_host;
-  }
   # Without a time no address was found; with "-" no connection was made.
   map $upstream_connect_time $trouble {
     default "broke off ($upstream_addr)";
@@ -118,7 +114,8 @@ ${only === null ? sharedChecks(app) : dedicatedChecks(only)}
       proxy_set_header Proxy-Connection "";
       proxy_set_header Trailer "";
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Host $forwarded_host;
+      # What the caller asked for, as the gateway has routed by it: never what a caller says of itself.
+      proxy_set_header X-Forwarded-Host $http_host;
       # Only for those before the function; a pin may be a secret.
       proxy_set_header ${ROUTE_HEADER} "";
       proxy_set_header ${VERSION_HEADER} "";
