@@ -143,7 +143,7 @@ const listIn = (value: unknown): Target[] => (Array.isArray(value) ? (value as T
 /**
  * What else answers on the hosts of the routes.
  * @param all Route objects of both APIs, the app's own too.
- * @returns Warnings about routes of others that share a host.
+ * @returns Warnings about routes of others that share a host, or have one with `*` that takes it in.
  * @throws FnmeshError `conflict` when another app has the same host and path, or another API's route the same host.
  */
 export function checkHosts(site: Site, routes: readonly Route[], all: readonly KubeObject[]): string[] {
@@ -152,9 +152,15 @@ export function checkHosts(site: Site, routes: readonly Route[], all: readonly K
     const isApps =
       object.metadata.namespace === site.namespace && object.metadata.labels?.[LABELS.app] === site.app;
     if (isApps || isParked(object)) return [];
-    const host = hostsOf(object).find((each) => hosts.has(each));
-    if (host === undefined) return [];
     const name = objectName(object);
+    const host = hostsOf(object).find((each) => hosts.has(each));
+    if (host === undefined) {
+      const [pattern, covered] = coveredBy(site, object, hosts) ?? [];
+      if (pattern === undefined) return [];
+      return [
+        `${name} answers on ${pattern}, which takes in ${covered}: the whole name counts over it, so its rules may no longer get requests for ${covered}`,
+      ];
+    }
     if (!isOfApi(site, object)) {
       throw new FnmeshError(
         'conflict',
@@ -179,16 +185,35 @@ export function checkHosts(site: Site, routes: readonly Route[], all: readonly K
   });
 }
 
+/** The host with `*` by which an object answers on one of `hosts` too, and that one; null: by none. */
+function coveredBy(site: Site, object: KubeObject, hosts: ReadonlySet<string>): [string, string] | null {
+  const { namespace, name } = site.gateway;
+  // Gateways of the two APIs are never one object, but may be one proxy.
+  if (isOfApi(site, object) && !gatewaysOf(object).includes(`${namespace}/${name}`)) return null;
+  for (const pattern of hostsOf(object).filter((each) => each.startsWith('*')))
+    for (const host of hosts) if (admitsHost({ hosts: [pattern] }, host)) return [pattern, host];
+  return null;
+}
+
 /** The hosts that a route object answers on at gateways; those that it takes over from a listener are not in it. */
-function hostsOf({ kind, ...object }: KubeObject): string[] {
-  const spec = (object['spec'] ?? {}) as {
-    hosts?: string[];
+function hostsOf(object: KubeObject): string[] {
+  if (gatewaysOf(object).length === 0) return [];
+  const { hosts, hostnames } = (object['spec'] ?? {}) as { hosts?: string[]; hostnames?: string[] };
+  return (object.kind === KINDS.VirtualService.kind ? hosts : hostnames) ?? [];
+}
+
+/** The gateways that a route object is bound to, as NAMESPACE/NAME. */
+function gatewaysOf(object: KubeObject): string[] {
+  const { namespace: own = '' } = object.metadata;
+  const { gateways = ['mesh'], parentRefs = [] } = (object['spec'] ?? {}) as {
     gateways?: string[];
-    hostnames?: string[];
-    parentRefs?: { kind?: string }[];
+    parentRefs?: { kind?: string; namespace?: string; name: string }[];
   };
-  if (kind === KINDS.VirtualService.kind)
-    return (spec.gateways ?? ['mesh']).some((gateway) => gateway !== 'mesh') ? (spec.hosts ?? []) : [];
-  const isGateways = (spec.parentRefs ?? []).some((parent) => (parent.kind ?? 'Gateway') === 'Gateway');
-  return isGateways ? (spec.hostnames ?? []) : [];
+  if (object.kind === KINDS.VirtualService.kind)
+    return gateways
+      .filter((gateway) => gateway !== 'mesh')
+      .map((gateway) => (gateway.includes('/') ? gateway : `${own}/${gateway}`));
+  return parentRefs
+    .filter(({ kind = 'Gateway' }) => kind === 'Gateway')
+    .map(({ namespace = own, name }) => `${namespace}/${name}`);
 }

@@ -8,6 +8,7 @@ import {
 import { apiVersionOf, type Kind, KINDS, type KubeObject } from '../../../src/kubernetes/object.js';
 import { renderRoutes } from '../../../src/kubernetes/render/routes.js';
 import { renderWorkloads } from '../../../src/kubernetes/render/workloads.js';
+import type { Site } from '../../../src/kubernetes/site.js';
 import { route, site } from './sites.js';
 
 const place = { namespace: 'hello', labels: {} };
@@ -167,6 +168,40 @@ describe('others on the host', () => {
     ],
   ])('%s', (_, all, warnings) => {
     expect(checkHosts(site(), [cart], all)).toEqual(warnings);
+  });
+
+  const public_ = { parentRefs: [{ name: 'public', namespace: 'istio-ingress' }] };
+  const wide = { ...public_, hostnames: ['*.example.com'] };
+  const widely = { hosts: ['*.example.com'], gateways: ['istio-ingress/public'] };
+  test.each<[string, Partial<Site>, KubeObject, string | null]>([
+    ['an HTTPRoute', {}, httpRoute('else/x', wide), '*.example.com'],
+    ['a VirtualService', { api: 'istio' }, virtualService('else/x', widely), '*.example.com'],
+    ['any host', { api: 'istio' }, virtualService('else/x', { ...widely, hosts: ['*'] }), '*'],
+    [
+      'bound from beside the gateway',
+      { api: 'istio' },
+      virtualService('istio-ingress/x', { ...widely, gateways: ['public'] }),
+      '*.example.com',
+    ],
+    ['the other API', {}, virtualService('else/x', widely), '*.example.com'],
+    ['the other API, the other way round', { api: 'istio' }, httpRoute('else/x', wide), '*.example.com'],
+    ['at another gateway', { api: 'istio' }, virtualService('else/x', { hosts: ['*.example.com'] }), null],
+    ['at another Gateway', {}, httpRoute('else/x', { hostnames: ['*.example.com'] }), null],
+    ['of another domain', {}, httpRoute('else/x', { ...public_, hostnames: ['*.example.org'] }), null],
+    ['of a domain below', {}, httpRoute('else/x', { ...public_, hostnames: ['*.a.example.com'] }), null],
+    ['without a host of its own', {}, httpRoute('else/x', { ...public_, hostnames: undefined }), null],
+  ])('a host with *: %s', (_, changes, other, pattern) => {
+    const said =
+      pattern === null
+        ? []
+        : [
+            expect.stringMatching(
+              /^\w+ \S+\/x answers on \S+, which takes in shop\.example\.com: /,
+            ) as string,
+          ];
+    const warnings = checkHosts(site(changes), [cart], [other]);
+    expect(warnings).toEqual(said);
+    if (pattern !== null) expect(warnings[0]).toContain(` on ${pattern}, `);
   });
 
   test('the same path of another app is a conflict', () => {
