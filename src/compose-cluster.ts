@@ -5,13 +5,13 @@ import type { Readiness } from './deploy/ports.js';
 import { FnmeshError } from './errors.js';
 import type { Emit } from './events.js';
 import { connectCluster } from './kubernetes/client.js';
-import { judgeReady, type ReadyResult } from './fn/ready.js';
-import type { Cluster, ServiceCall } from './kubernetes/cluster.js';
+import type { Cluster } from './kubernetes/cluster.js';
 import { gatewayUrl } from './kubernetes/detect/gateway-url.js';
 import { detectSite, type PinUse } from './kubernetes/detect/detect.js';
 import { ensurePinSecret } from './kubernetes/detect/pin.js';
 import { GatewayCounters } from './kubernetes/envoy/counters.js';
 import { GatewayProxies } from './kubernetes/envoy/gateways.js';
+import { callFnService, fnServicePlace } from './kubernetes/fn-service.js';
 import type { Forward } from './kubernetes/forward.js';
 import type { Front } from './kubernetes/front.js';
 import { KubernetesFront } from './kubernetes/front/run.js';
@@ -131,9 +131,6 @@ export function placeOn(
   };
 }
 
-/** A Service's name inside the cluster. */
-const SERVICE = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(?:\.(.+))?$/;
-
 /** An Fn server that only Pods reach is called through the API server's Service proxy, where that is permitted and possible. */
 function throughCluster(
   readiness: Readiness,
@@ -143,43 +140,20 @@ function throughCluster(
   emit: Emit,
 ): Readiness {
   if (readiness.when !== 'after' || probe === 'none') return readiness;
-  let isForbidden = false;
+  let isSaid = false;
   return {
     ...readiness,
     async call(endpoint) {
-      const url = new URL(endpoint);
-      const [, service, namespace, rest = domain] = SERVICE.exec(url.hostname) ?? [];
-      if (service === undefined || namespace === undefined || rest !== domain)
-        return readiness.call(endpoint);
-      const port = url.port === '' ? (url.protocol === 'https:' ? 'https:443' : '80') : url.port;
-      const where = { namespace, service, port, path: url.pathname };
-      try {
-        return await callService(cluster, where, probe);
-      } catch (error) {
-        if (!(error instanceof FnmeshError) || error.code !== 'config') throw error;
-        if (!isForbidden) {
-          const text = `${url.host} is reached by Pods only, and not through the API server: versions were not called (${error.message})`;
-          emit({ type: 'warning', text });
-        }
-        isForbidden = true;
-        return { ready: true, status: 0, ms: 0 };
+      const place = fnServicePlace(endpoint, domain);
+      if (place === null) return readiness.call(endpoint);
+      const result = await callFnService(cluster, place, probe, READY_MS);
+      if (!('uncalled' in result)) return result;
+      if (!isSaid) {
+        const text = `${new URL(endpoint).host} is reached by Pods only, and not through the API server: versions were not called (${result.uncalled})`;
+        emit({ type: 'warning', text });
       }
+      isSaid = true;
+      return { ready: true, status: 0, ms: 0 };
     },
   };
-}
-
-async function callService(
-  cluster: Cluster,
-  where: Pick<ServiceCall, 'namespace' | 'service' | 'port' | 'path'>,
-  { method, headers, body }: Exclude<Probe, 'none'>,
-): Promise<ReadyResult> {
-  const name = `Service ${where.namespace}/${where.service}`;
-  const way = `kubectl get --raw /api/v1/namespaces/${where.namespace}/services/${where.service}:${where.port}/proxy${where.path}`;
-  const began = performance.now();
-  const call = { ...where, method, headers, timeoutMs: READY_MS, ...(body !== undefined && { body }) };
-  const { status, headers: got, body: text, unreached } = await cluster.call(call);
-  // Its Service proxy knows only Services whose endpoints are Pods (Kubernetes 1.36, service/storage/rest.go).
-  if (unreached !== undefined) throw new FnmeshError('config', `${name}: ${unreached}`);
-  const against = judgeReady({ status, callId: got['fn-call-id'] !== undefined, text }, name, method, way);
-  return against ?? { ready: true, status, ms: Math.round(performance.now() - began) };
 }
