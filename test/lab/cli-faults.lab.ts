@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeApp } from '../helpers/cli.js';
 import { type ApiProxy, type Fate, type Seen, startApiProxy } from './api-proxy.js';
-import { runCli, stateOf } from './cli-process.js';
+import { changesOf, runCli, stateOf } from './cli-process.js';
 import { ClusterStage } from './cli-stage.js';
 
 const FAULTS: Record<string, Fate> = {
@@ -56,7 +56,7 @@ beforeAll(async () => {
   stage = await ClusterStage.open('shop', nodeApp('shop', { shop: ['v1', 'v2'], cart: ['v1', 'v2'] }));
   stage.targets({ lab: { proxy: 'shared', drain: '100ms' } });
   between = await startApiProxy(stage.lab.dir);
-  deployed = { ...(await fine(deploy)), history: await history() };
+  deployed = { ...(await fine(deploy)), history: await changesOf(stage) };
   shifted = [];
   for (const share of SHARES) shifted.push(await fine(shift(share)));
 });
@@ -110,11 +110,6 @@ function at(place: Place, fault: string, writes: number, isOnce: boolean): (seen
   };
 }
 
-async function history(): Promise<string[]> {
-  const { result } = await stage.json<{ changes: { number: number; verb: string }[] }>('history', ...target);
-  return result.changes.map(({ number, verb }) => `${number} ${verb}`);
-}
-
 async function answers(): Promise<void> {
   await stage.gateway.updated();
   const got = await Promise.all(['/', '/cart', '/', '/cart'].map((path) => stage.get(path)));
@@ -125,11 +120,11 @@ async function answers(): Promise<void> {
 async function shiftThrough(fault: string, place: Place, isOnce: boolean): Promise<number> {
   const next = turn++ % SHARES.length;
   const args = shift(SHARES[next]!);
-  const before = await history();
+  const before = await changesOf(stage);
   const code = await faulty(args, at(place, fault, shifted[next]!.writes, isOnce));
   await answers();
   expect((await fine(args)).state).toEqual(shifted[next]!.state);
-  const after = await history();
+  const after = await changesOf(stage);
   // The history keeps a number of changes: the newest is one more than before, of all that were there.
   const number = Number.parseInt(before[0]!) + 1;
   expect(after.slice(0, 2)).toEqual([`${number} shift`, before[0]]);
@@ -161,7 +156,7 @@ test('a first deploy whose every write meets another fault ends as one without',
   expect([code, seen.size]).toEqual([0, NAMES.length]);
   expect(await stateOf(stage)).toEqual(deployed.state);
   expect((await fine(deploy)).writes).toBe(0);
-  expect(await history()).toEqual(deployed.history);
+  expect(await changesOf(stage)).toEqual(deployed.history);
   await answers();
 });
 
@@ -171,6 +166,6 @@ test('a first deploy that the cluster is lost to half way is completed by the sa
     1,
   );
   expect((await fine(deploy)).state).toEqual(deployed.state);
-  expect(await history()).toEqual(deployed.history);
+  expect(await changesOf(stage)).toEqual(deployed.history);
   await answers();
 });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeApp } from '../helpers/cli.js';
 import { type ApiProxy, startApiProxy } from './api-proxy.js';
-import { runCli, startCli, stateOf } from './cli-process.js';
+import { changesOf, runCli, startCli, stateOf } from './cli-process.js';
 import { ClusterStage } from './cli-stage.js';
 
 /** How many places of each command are tried, unless all are. */
@@ -66,13 +66,16 @@ describe.each([
     }
   }
 
-  /** Ends both commands at many places, each time followed by the same command again. `second` undoes what `first` does. */
+  /**
+   * Ends both commands at many places, each time followed by the same command again. `second` undoes what
+   * `first` does. Gives how often a command was to take effect.
+   */
   async function everywhere(
     first: readonly string[],
     second: readonly string[],
     after: readonly (readonly string[])[],
     during: readonly string[] = [],
-  ): Promise<void> {
+  ): Promise<number> {
     const steps = [first, second].map((args, at) => ({ args, paths: after[at]!, writes: 0, wanted: {} }));
     for (const step of steps) {
       await fine(step.args);
@@ -94,12 +97,25 @@ describe.each([
         await answers(paths);
       }
     }
+    return steps.length * (1 + places);
   }
 
   const BOTH = ['/', '/cart'];
 
   test('the first deploy, and destroy', async () => {
     await everywhere(deploy, ['destroy', '--all', '--yes', ...target], [BOTH, []]);
+  });
+
+  test('a shift of two functions: both or none, and one change in the history', async () => {
+    await fine(deploy);
+    const shift = (version: string): string[] => {
+      const shifts = ['cart', 'shop'].map((fn) => `${fn}/${version}=100`);
+      return ['shift', ...shifts, '--wait=none', ...target];
+    };
+    const newest = async () => Number.parseInt((await changesOf(stage))[0]!);
+    const before = await newest();
+    const runs = await everywhere(shift('v2'), shift('v1'), [BOTH, BOTH], BOTH);
+    expect(await newest()).toBe(before + runs);
   });
 
   test('another version, and its end', async () => {

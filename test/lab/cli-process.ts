@@ -77,10 +77,10 @@ function lasting({ kind, metadata, spec, data }: KubeObject): unknown {
 
 /** Verbs of the changes that the app's history tells of, the newest first, with their numbers. */
 export async function changesOf(stage: ClusterStage): Promise<string[]> {
-  const { result } = await stage.json<{ changes: { id: number; verb: string }[] }>(
+  const { result } = await stage.json<{ changes: { number: number; verb: string }[] }>(
     'history',
     '--target',
     'lab',
   );
-  return result.changes.map(({ id, verb }) => `${id} ${verb}`);
+  return result.changes.map(({ number, verb }) => `${number} ${verb}`);
 }
