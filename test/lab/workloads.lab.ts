@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectCluster } from '../../src/kubernetes/client.js';
 import type { Cluster, ServiceAnswer } from '../../src/kubernetes/cluster.js';
-import { ROUTE_HEADER, sharedProxy, versionObject } from '../../src/kubernetes/names.js';
+import { callFnService } from '../../src/kubernetes/fn-service.js';
+import { LABELS, ROUTE_HEADER, sharedProxy, versionObject } from '../../src/kubernetes/names.js';
 import { KINDS } from '../../src/kubernetes/object.js';
 import { PROXY_DEFAULTS } from '../../src/kubernetes/render/defaults.js';
 import { renderWorkloads } from '../../src/kubernetes/render/workloads.js';
@@ -136,4 +137,34 @@ test('applied again nothing changes, and nothing rolls', async () => {
   const before = await versions();
   await applied(site(namespace), [route('cart')]);
   expect(await versions()).toEqual(before);
+});
+
+test('an Fn Service that is called and does not answer is told from one that cannot be called', async () => {
+  const namespace = await lab.namespace('fn-service');
+  await applied(site(namespace), [route('cart')]);
+  const ports = [{ name: 'http', port: 80, targetPort: 8081 }];
+  const selector = { [LABELS.proxy]: versionObject('shop', 'cart', 'v1') };
+  const service = (name: string, spec: object) =>
+    cluster.create({ apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec });
+  await service('refuses', { ports, selector });
+  await service('without-pods', { ports, selector: { app: 'nobody' } });
+  await service('by-hand', { ports });
+  await service('elsewhere', { type: 'ExternalName', externalName: 'fn.example.com' });
+  const called = (name: string, port = '80') =>
+    callFnService(
+      cluster,
+      { namespace, service: name, port, path: '/t/shop/v1' },
+      { method: 'GET', headers: {} },
+      10_000,
+    );
+
+  // Its endpoints come a moment after it.
+  await until(async () => JSON.stringify(await called('refuses')).includes('error trying to reach service'));
+  for (const [name, port] of [['refuses'], ['without-pods'], ['refuses', '81'], ['is-not-there']] as const)
+    expect([name, await called(name, port)]).toEqual([
+      name,
+      expect.objectContaining({ ready: false, kind: 'unreachable' }),
+    ]);
+  for (const name of ['by-hand', 'elsewhere'])
+    expect([name, await called(name)]).toEqual([name, { uncalled: expect.any(String) as string }]);
 });
