@@ -47,14 +47,17 @@ export default class Destroy extends BaseCommand {
     const app = await appName(flags.app, this.emit);
     const target = await connect(flags, this.emit);
     const { observe } = await import('../fn/observe.js');
-    const { planDestroy, applyDestroy } = await import('../deploy/destroy.js');
+    const { planDestroy, foreseeDestroy, applyDestroy } = await import('../deploy/destroy.js');
     const [observed, table] = await Promise.all([
       observe(target.fn, app),
       target.router.read(app, { settle: !flags['dry-run'] }),
     ]);
-    const plan = planDestroy({ app, ...deployedWord(table, args.target, 'destroy') }, observed, table);
+    const doom = planDestroy({ app, ...deployedWord(table, args.target, 'destroy') }, observed, table);
+    const front = await frontOf(target, app, { pins: 'read' });
+    const { steps, ...plan } = await foreseeDestroy(doom, table, front);
     if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
     if (!flags.yes) this.emit({ type: 'note', text: destroyPlanView(plan) });
+    else for (const text of plan.front?.warnings ?? []) this.emit({ type: 'warning', text });
     const line = `fnmesh destroy ${args.target ?? '--all'}`;
     if (!(await confirm('Remove this?', flags.yes, line)))
       return this.done({ app, removed: [] }, () => 'nothing was removed');
@@ -63,8 +66,8 @@ export default class Destroy extends BaseCommand {
       by: whoAmI(),
       ...(flags.message === undefined ? {} : { message: flags.message }),
     };
-    const ports = { ...target, front: await frontOf(target, app, { pins: 'read' }), emit: this.emit };
-    const result = await applyDestroy(plan, ports, reason, DRAIN_MS);
+    const ports = { ...target, front, emit: this.emit };
+    const result = await applyDestroy({ ...plan, steps }, ports, reason, DRAIN_MS);
     this.done(result, () => destroyView(result));
   }
 }

@@ -1,10 +1,12 @@
 // destroy: the route away first, then drained, then the fns.
 import { parallel } from '../process/parallel.js';
-import type { Reason } from '../router/router.js';
+import type { Front, FrontPlan } from '../kubernetes/front.js';
+import type { Reason, RouteTable } from '../router/router.js';
 import { observe } from '../fn/observe.js';
 import type { DestroyPlan, DoomedVersion } from './plan-destroy.js';
 import type { DeployPorts } from './ports.js';
 import { labelOf } from './result.js';
+import { type FrontRows, frontRows } from './route-rows.js';
 import { routesAfter } from './wire.js';
 import { unlessGone } from '../fn/unless-gone.js';
 
@@ -17,7 +19,12 @@ export type DestroyResult = {
   appRemoved: boolean;
   kept: string[];
   undrained: string[];
+  /** What was changed on the cluster; null where the gateway is the embedded one. */
+  front: FrontRows | null;
 };
+
+/** A plan with what it changes on the cluster. `steps` is what carries that out. */
+export type ForeseenDestroy = DestroyPlan & { front: FrontRows | null; steps: FrontPlan | null };
 
 /** What a destroy acts through. */
 export type DestroyPorts = Pick<DeployPorts, 'fn' | 'router' | 'front' | 'emit'>;
@@ -25,28 +32,37 @@ export type DestroyPorts = Pick<DeployPorts, 'fn' | 'router' | 'front' | 'emit'>
 const JOBS = 8;
 
 /**
+ * Finds out what else goes with the routes of a plan; writes nothing.
+ * @param table The routes that it was planned from.
+ * @throws FnmeshError as Front does.
+ */
+export async function foreseeDestroy(
+  plan: DestroyPlan,
+  table: RouteTable,
+  front: Front | undefined,
+): Promise<ForeseenDestroy> {
+  if (front === undefined) return { ...plan, front: null, steps: null };
+  const steps = await front.plan(routesAfter(table, plan.routes), table.routes);
+  return { ...plan, front: frontRows(front, steps, plan.routes, table), steps };
+}
+
+/**
  * Does it.
+ * @param plan On a cluster, as `foreseeDestroy` by the same front gave it.
  * @param drainMs How long the last calls of each version may take, in milliseconds.
  * @throws FnmeshError `conflict` when the routes changed since the plan: then nothing was done.
  */
 export async function applyDestroy(
-  plan: DestroyPlan,
+  { app, versions, routes, deletesApp, kept, front: rows, steps }: ForeseenDestroy,
   ports: DestroyPorts,
   reason: Reason,
   drainMs: number,
 ): Promise<DestroyResult> {
-  const { app, versions, kept } = plan;
   const { router, front, emit } = ports;
-  if (front === undefined) {
-    if (plan.routes.length > 0) await router.write(plan.routes, reason);
-  } else {
-    const table = await router.read(app);
-    const steps = await front.plan(routesAfter(table, plan.routes), table.routes);
-    await front.prepare(steps, emit);
-    if (plan.routes.length > 0) await router.write(plan.routes, reason);
-    // It waits until what goes is drained.
-    await front.settle(steps, emit);
-  }
+  if (front !== undefined && steps !== null) await front.prepare(steps, emit);
+  if (routes.length > 0) await router.write(routes, reason);
+  // It waits until what goes is drained.
+  if (front !== undefined && steps !== null) await front.settle(steps, emit);
   const undrained: string[] = [];
   await parallel(JOBS, versions, async (each) => {
     const { function: fn, version } = each;
@@ -56,9 +72,9 @@ export async function applyDestroy(
     if (each.fn !== null) await ports.fn.deleteFn(each.fn.id).catch(unlessGone);
     for (const id of each.releases) await ports.fn.deleteFn(id).catch(unlessGone);
   });
-  const appRemoved = plan.deletesApp !== null && (await isEmptyStill(app, ports));
-  if (appRemoved && plan.deletesApp !== null) await ports.fn.deleteApp(plan.deletesApp).catch(unlessGone);
-  return { app, removed: versions, appRemoved, kept, undrained };
+  const appRemoved = deletesApp !== null && (await isEmptyStill(app, ports));
+  if (appRemoved) await ports.fn.deleteApp(deletesApp).catch(unlessGone);
+  return { app, removed: versions, appRemoved, kept, undrained, front: rows };
 }
 
 /** Deleting an app deletes what is in it: it is only done when nothing came meanwhile. */

@@ -94,7 +94,7 @@ export type DeployResult = {
   functions: WiredFunction[];
   /** The functions whose routes were written, or would be. */
   routed: string[];
-  /** What stands before the functions besides routes; null where routes need nothing. */
+  /** What was changed on the cluster, or would be; null where the gateway is the embedded one. */
   front: WirePlan['front'];
   /** Versions on the server of which the folder is gone. */
   orphans: { function: string; version: string; share: BasisPoints | null }[];

@@ -4,7 +4,7 @@ import { observe } from '../fn/observe.js';
 import type { Observed } from '../fn/observe.js';
 import type { Reason, RouteTable } from '../router/router.js';
 import { compareVersions } from '../routing/versions.js';
-import { applyDestroy, type DestroyPorts, planDestroy } from './destroy.js';
+import { applyDestroy, type DestroyPorts, foreseeDestroy, planDestroy } from './destroy.js';
 import { labelOf } from './result.js';
 
 /** A version of a function. */
@@ -56,7 +56,8 @@ export async function tidy(
       ports.router.read(app, { settle: true }),
     ]);
     try {
-      const plan = planDestroy({ app, ...version }, observed, table);
+      const doom = planDestroy({ app, ...version }, observed, table);
+      const plan = await foreseeDestroy(doom, table, ports.front);
       await applyDestroy(
         plan,
         ports,

@@ -12,6 +12,7 @@ import type { Observed, ObservedFn } from '../fn/observe.js';
 import type { FrontPlan } from '../kubernetes/front.js';
 import { isUnknown } from '../kubernetes/render/salvage-route.js';
 import type { LivePorts, Locate } from './ports.js';
+import { type FrontRows, frontRows } from './route-rows.js';
 
 /** One function as it is routed. */
 export type WiredFunction = {
@@ -35,12 +36,12 @@ export type WiredFunction = {
   unrouted: { version: string; why: string }[];
 };
 
-/** What wire will do. `front`: what that needs besides routes; null where routes need nothing. */
+/** What wire will do. `front`: what that changes on a cluster; null where the gateway is the embedded one. */
 export type WirePlan = {
   app: AppName;
   functions: WiredFunction[];
   changes: RouteChange[];
-  front: Pick<FrontPlan, 'objects' | 'warnings'> | null;
+  front: FrontRows | null;
 };
 
 /** What routes are made from. */
@@ -100,13 +101,8 @@ export async function planWire(
   const plan = planRoutes(app, observed, table, { locate, only, host: front?.host });
   if (front === undefined) return { ...plan, front: null, steps: null };
   const steps = await front.plan(routesAfter(table, plan.changes), table.routes);
-  const { objects, warnings } = steps;
-  return {
-    ...plan,
-    changes: withRewrites(plan.changes, steps.rewrite, table),
-    front: { objects, warnings },
-    steps,
-  };
+  const changes = withRewrites(plan.changes, steps.rewrite, table);
+  return { ...plan, changes, front: frontRows(front, steps, changes, table), steps };
 }
 
 /**

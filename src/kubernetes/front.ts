@@ -6,15 +6,15 @@ import type { Emit } from '../events.js';
 import type { FieldDifference } from './compare.js';
 import type { KubeObject } from './object.js';
 
+/** Which object. */
+export type ObjectRef = { kind: string; namespace: string; name: string };
+
 /**
  * One object's part of a plan. `fields`: paths that change, such as `spec.replicas`; `changes`: what each is and shall
  * be, for an update.
  */
-export type ObjectChange = {
+export type ObjectChange = ObjectRef & {
   action: 'create' | 'update' | 'remove';
-  kind: string;
-  namespace: string;
-  name: string;
   fields: string[];
   changes?: FieldDifference[];
 };
@@ -52,6 +52,8 @@ export type FrontPlan = {
 export interface Front {
   /** The host that the app's functions answer on. */
   readonly host: string;
+  /** The objects of a function's route: the one at the gateway, and with a mesh that for callers inside it. */
+  routeObjects(fn: FunctionName): ObjectRef[];
   /**
    * What the routes need, against what there is. References are checked: Services, the gateway, hosts and paths.
    * @param routes All routes of the app as they shall be.

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { deploy } from '../../src/deploy/deploy.js';
-import { applyDestroy } from '../../src/deploy/destroy.js';
+import { applyDestroy, foreseeDestroy } from '../../src/deploy/destroy.js';
 import { observe } from '../../src/fn/observe.js';
 import type { DestroyTarget } from '../../src/deploy/plan-destroy.js';
 import { planDestroy } from '../../src/deploy/plan-destroy.js';
+import type { ObjectChange } from '../../src/kubernetes/front.js';
 import { appFolder, requestFor, stage } from './stage.js';
 
 const REASON = { verb: 'destroy', by: 'me@here' } as const;
@@ -13,8 +14,11 @@ async function deployed() {
   const { ports, router, server } = all;
   const project = appFolder({ 'cart/v1': {}, 'cart/v2': {}, 'cart/v3': {}, 'price/v1': {} });
   await deploy(requestFor(project), ports);
-  const plan = async (target: Omit<DestroyTarget, 'app'>) =>
-    planDestroy({ app: 'shop', ...target }, await observe(server, 'shop'), await router.read('shop'));
+  const plan = async (target: Omit<DestroyTarget, 'app'>) => {
+    const table = await router.read('shop');
+    const doom = planDestroy({ app: 'shop', ...target }, await observe(server, 'shop'), table);
+    return foreseeDestroy(doom, table, ports.front);
+  };
   const destroy = async (target: Omit<DestroyTarget, 'app'>) =>
     applyDestroy(await plan(target), ports, REASON, 1000);
   const left = async () => (await observe(server, 'shop')).fns.map(({ fn }) => fn.name);
@@ -128,4 +132,50 @@ test('routes that changed since the plan: nothing is done', async () => {
   await router.write([{ kind: 'put', route: { ...route, split }, ifRevision: revision }], REASON);
   await expect(applyDestroy(old, ports, REASON, 1000)).rejects.toMatchObject({ code: 'conflict' });
   expect(await left()).toHaveLength(4);
+});
+
+test('on a cluster: the plan and the result name the routes and objects that go, workloads after the routes', async () => {
+  const { plan, ports, router, left } = await deployed();
+  const done: string[] = [];
+  const gone: ObjectChange = {
+    action: 'remove',
+    kind: 'Deployment',
+    namespace: 'hello',
+    name: 'x',
+    fields: [],
+  };
+  const steps = { objects: [gone], before: [], after: [], rewrite: [], warnings: ['odd'], notes: [] };
+  ports.front = {
+    host: 'shop.example.com',
+    routeObjects: (fn) => [{ kind: 'HTTPRoute', namespace: 'hello', name: `shop-${fn}` }],
+    plan: (routes, there) => {
+      done.push(`plan ${routes.length} of ${there.length}`);
+      return Promise.resolve(steps);
+    },
+    prepare: () => Promise.resolve(void done.push('prepare')),
+    settle: () => Promise.resolve(void done.push('settle')),
+  };
+  const write = router.write.bind(router);
+  ports.router.write = (changes, reason) => {
+    done.push('route');
+    return write(changes, reason);
+  };
+  const row = { kind: 'HTTPRoute', namespace: 'hello', host: 'shop.localhost' };
+  const cart = { ...row, name: 'shop-cart', function: 'cart', path: '/cart' };
+
+  expect((await plan({ function: 'cart', version: 'v2' })).front).toEqual({
+    objects: [gone],
+    routes: [{ ...cart, action: 'write' }],
+    warnings: ['odd'],
+  });
+  done.length = 0;
+  const all = await plan({});
+  const result = await applyDestroy(all, ports, REASON, 1000);
+  expect(result.front).toEqual(all.front);
+  expect(result.front?.routes).toEqual([
+    { ...cart, action: 'remove' },
+    { ...row, name: 'shop-price', function: 'price', path: '/price', action: 'remove' },
+  ]);
+  expect(done).toEqual(['plan 0 of 2', 'prepare', 'route', 'settle']);
+  expect(await left()).toEqual([]);
 });

@@ -174,11 +174,22 @@ describe.each([
     expect([code, stdout]).toEqual([0, expect.stringContaining('gateway') as string]);
   });
 
-  test('a version goes once nobody needs it; destroy leaves nothing', async () => {
+  test('a version goes once nobody needs it; destroy names what goes, and leaves nothing', async () => {
     await stage.ok('destroy', 'cart/v2', '--yes', '--target', 'lab');
     expect((await stage.objects()).filter((name) => name.includes('cart-v2'))).toEqual([]);
     expect(await stage.get('/cart')).toMatchObject({ status: 200, version: 'v1' });
-    await stage.ok('destroy', '--all', '--yes', '--target', 'lab');
+    const there = await stage.objects();
+    type Front = { front: { objects: Row[]; routes: Row[] } };
+    type Row = { action: string; kind: string; name: string };
+    const planned = await stage.json<Front>('destroy', '--all', '--dry-run', '--target', 'lab');
+    const gone = await stage.json<Front>('destroy', '--all', '--yes', '--target', 'lab');
+    expect(gone.result.front).toEqual(planned.result.front);
+    const { objects, routes } = gone.result.front;
+    const removed = [...objects, ...routes].filter(({ action }) => action === 'remove');
+    const bare = (name: string): string => name.replace(/\.[^/]*/, '');
+    expect(removed.map(({ kind: of, name }) => `${of.toLowerCase()}/${name}`).sort()).toEqual(
+      there.map(bare).sort(),
+    );
     expect(await stage.objects()).toEqual([]);
     await stage.gateway.updated();
     expect((await stage.get('/cart')).status).toBe(404);

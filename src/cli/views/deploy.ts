@@ -5,7 +5,8 @@ import { formatPercent } from '../../routing/weights.js';
 import { bytes, seconds } from '../format.js';
 import { table } from '../table.js';
 import { changeText, errorLines } from './changes.js';
-import { frontLines, functionLines } from './wire.js';
+import { frontLines } from './front.js';
+import { functionLines } from './wire.js';
 
 /** A row per version, what failed, the addresses, and what to type next. `dry` = nothing was done, `prune` = it was to remove what has no folder. */
 export function deployView(
@@ -24,8 +25,9 @@ export function deployView(
   parts.push(...frontLines(result.front, dry));
   parts.push(...result.functions.flatMap((fn) => functionLines(fn, gatewayUrl)));
   const changing = result.versions.filter(({ deploy }) => deploy !== 'unchanged');
-  // Of a version that is made or changed its row says so.
-  const rerouted = result.routed.filter((fn) => changing.every((row) => row.function !== fn));
+  // Of a version that is made or changed its row says so, and of a cluster's routes the lines above.
+  const routed = result.front === null ? result.routed : [];
+  const rerouted = routed.filter((fn) => changing.every((row) => row.function !== fn));
   if (dry) parts.push(...rerouted.map((fn) => `the route of ${fn} would be written anew`));
   if (result.failed > 0) parts.push(`${result.failed} of ${result.versions.length} versions failed`);
   for (const { why, command } of result.next) parts.push(`${why}: ${command}`);

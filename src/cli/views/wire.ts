@@ -1,8 +1,8 @@
 import type { WiredFunction, WirePlan } from '../../deploy/wire.js';
-import type { FieldDifference } from '../../kubernetes/compare.js';
 import { formatPercent, formatSplit } from '../../routing/weights.js';
 import { routeUrl } from '../../routing/match.js';
 import { versionsOf } from '../../routing/versions.js';
+import { frontLines } from './front.js';
 
 /** Each function's address and split, what was added, and what is missing. */
 export function wireView(plan: WirePlan, gatewayUrl: string | null, dry: boolean): string {
@@ -45,41 +45,4 @@ export function functionLines(fn: WiredFunction, gatewayUrl: string | null): str
     ),
   );
   return lines;
-}
-
-/** The most characters of a value that are shown. */
-const LONGEST_VALUE = 60;
-
-/** `spec.replicas 1 → 2`; of long and nested values only where they are. */
-function fieldText({ field, from, to }: FieldDifference): string {
-  const texts = [from, to].map((value) =>
-    value === null ? 'nothing' : typeof value === 'object' ? null : JSON.stringify(value),
-  );
-  const [before, after] = texts;
-  if (before == null || after == null) return field;
-  if (before.length > LONGEST_VALUE || after.length > LONGEST_VALUE) return field;
-  return `${field} ${before} → ${after}`;
-}
-
-/** The most objects that are shown one by one. */
-const MOST_SHOWN = 12;
-
-/** What stands before the functions besides routes, as far as it changes; of many only how many. */
-export function frontLines(front: WirePlan['front'], dry: boolean): string[] {
-  if (front === null) return [];
-  const done = { create: 'created', update: 'updated', remove: 'removed' } as const;
-  const said = (action: keyof typeof done): string => (dry ? `would be ${done[action]}` : done[action]);
-  const lines = front.objects.map(({ action, kind, namespace, name, fields, changes }) => {
-    const what = changes?.map(fieldText) ?? fields;
-    return `${kind} ${namespace}/${name} ${said(action)}${what.length > 0 ? `: ${what.join(', ')}` : ''}`;
-  });
-  const counts = new Map<string, number>();
-  for (const { action, kind } of front.objects) {
-    const what = `${kind} ${said(action)}`;
-    counts.set(what, (counts.get(what) ?? 0) + 1);
-  }
-  const summary = [...counts].map(([what, count]) => `${count} × ${what}`);
-  const shown = lines.length > MOST_SHOWN ? summary : lines;
-  // What is done was warned of before.
-  return [...shown, ...(dry ? front.warnings.map((text) => `warning: ${text}`) : [])];
 }

@@ -10,9 +10,11 @@ import type { ClusterSettings } from '../../target/cluster.js';
 import type { Cluster } from '../cluster.js';
 import type { DataPlane } from '../data-plane.js';
 import { pinSecretName } from '../detect/pin.js';
-import type { Front, FrontPlan, FrontStep } from '../front.js';
+import type { Front, FrontPlan, FrontStep, ObjectRef } from '../front.js';
+import { functionObject, meshRouteObject } from '../names.js';
 import { KINDS, type Kind, type KubeObject, objectName } from '../object.js';
 import { checkOverlap } from '../render/check-route.js';
+import { routeKind } from '../render/routes.js';
 import { renderWorkloads } from '../render/workloads.js';
 import type { Site } from '../site.js';
 import { awaitArrived } from './arrived.js';
@@ -56,6 +58,13 @@ export class KubernetesFront implements Front {
 
   get host(): string {
     return this.site.host;
+  }
+
+  routeObjects(fn: FunctionName): ObjectRef[] {
+    const { app, api, mesh, namespace } = this.site;
+    const { kind } = routeKind(api);
+    const names = [functionObject(app, fn), ...(mesh ? [meshRouteObject(app, fn)] : [])];
+    return names.map((name) => ({ kind, namespace, name }));
   }
 
   async plan(routes: readonly Route[], there: readonly RoutedFunction[]): Promise<FrontPlan> {

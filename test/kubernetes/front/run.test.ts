@@ -98,6 +98,14 @@ const names = (cluster: FakeCluster, kind: Kind): string[] =>
   cluster.objects(kind).map(({ metadata }) => metadata.name);
 const two = [route('cart', ['v1', 'v2']), route('shop', ['v1'])];
 
+test.each([
+  ['gateway-api', false, ['HTTPRoute hello/shop-cart']],
+  ['istio', true, ['VirtualService hello/shop-cart', 'VirtualService hello/shop-cart-mesh']],
+] as const)("a route's objects, %s, mesh %s", (api, mesh, expected) => {
+  const objects = frontOf(living(), site({ api, mesh })).routeObjects('cart');
+  expect(objects.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`)).toEqual(expected);
+});
+
 describe('a wire', () => {
   test('makes, changes, switches and removes what stands before the functions', async () => {
     const cluster = living();
