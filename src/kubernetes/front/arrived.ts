@@ -26,12 +26,15 @@ export async function awaitArrived(
   dataPlane: DataPlane | null,
   routes: readonly { route: Route; isGone: boolean }[],
 ): Promise<void> {
-  const of = routes.map(({ route }) => route.function);
-  const which =
-    of.length > 3 ? `${of.length} routes` : `the route${of.length === 1 ? '' : 's'} of ${of.join(', ')}`;
+  const written = routes.filter(({ isGone }) => !isGone);
+  const gone = routes.filter(({ isGone }) => isGone);
+  const what = [
+    ...(written.length > 0 ? [`has ${named(written)} as written`] : []),
+    ...(gone.length > 0 ? [`no longer has ${named(gone)}`] : []),
+  ].join(' and ');
   const seconds = `${Number((times.spreadMs / 1000).toFixed(1))} s`;
   const how = dataPlane === null ? `${seconds}, for it cannot be asked` : `at least ${seconds}`;
-  emit({ type: 'note', text: `waiting until the gateway has ${which} as written (${how})` });
+  emit({ type: 'note', text: `waiting until the gateway ${what} (${how})` });
   const since = performance.now();
   await sleep(times.spreadMs);
   if (dataPlane === null) return;
@@ -64,9 +67,14 @@ export async function awaitArrived(
     const waited = Number(((DOUBTFUL * times.spreadMs) / 1000).toFixed(1));
     emit({
       type: 'warning',
-      text: `not seen, waited ${waited} s instead, that the gateway has ${which}: ${doubt}`,
+      text: `not seen, waited ${waited} s instead, that the gateway ${what}: ${doubt}`,
     });
   }
+}
+
+function named(routes: readonly { route: Route }[]): string {
+  const of = routes.map(({ route }) => route.function);
+  return of.length > 3 ? `${of.length} routes` : `the route${of.length === 1 ? '' : 's'} of ${of.join(', ')}`;
 }
 
 function hasRoute({ split, inactive }: ProxyState, route: Route): boolean {

@@ -335,8 +335,24 @@ describe('the gateway', () => {
     const { events } = await wire(living(), site(), two, { dataPlane: { proxies } });
     expect(events).toContainEqual({
       type: 'warning',
-      text: `not seen, waited 0 s instead, that the gateway has the routes of cart, shop: ${why}`,
+      text: `not seen, waited 0 s instead, that the gateway has the routes of cart, shop as written: ${why}`,
     });
+  });
+
+  test('of a route that goes, and of one that is written: each is said as it is', async () => {
+    const cluster = living();
+    await wire(cluster, site(), two);
+    const waits = async (routes: readonly Route[]): Promise<string> => {
+      const { events } = await wire(cluster, site(), routes);
+      const texts = events.flatMap((event) => (event.type === 'note' ? [event.text] : []));
+      return texts.find((text) => text.startsWith('waiting until'))!;
+    };
+    const how = '(0 s, for it cannot be asked)';
+    const cart = route('cart', ['v1']);
+    expect(await waits([cart])).toBe(
+      `waiting until the gateway has the route of cart as written and no longer has the route of shop ${how}`,
+    );
+    expect(await waits([])).toBe(`waiting until the gateway no longer has the route of cart ${how}`);
   });
 
   test('cannot be asked: it is waited for as long as it takes to hear of something', async () => {
