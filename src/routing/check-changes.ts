@@ -9,13 +9,14 @@ import type { Split } from './route.js';
 /** Makes the `fnmesh shift` command line of some words. */
 export type Command = (words: readonly string[]) => string;
 
-/** @throws FnmeshError `not_found` when the split has no such version, with the nearest names. */
+/** @throws FnmeshError `not_found` when the split has no such version, with the nearest names, and the command if it is clear. */
 export function checkKnown(before: Split, change: WeightChange, prefix: string, command: Command): void {
   if (Object.hasOwn(before, change.version)) return;
   const known = versionsOf(before);
   const near = nearest(change.version, known);
   const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are ${known.join(', ')}`;
-  const version = near[0];
+  // v9 is as near to v1 as to v2, and of a function's only version nothing can be taken: no command is guessed then.
+  const version = near.length === 1 && known.length > 1 ? near[0] : undefined;
   throw new FnmeshError('not_found', `${prefix}${change.version}: no such version; ${hint}`, {
     try: version === undefined ? 'fnmesh status' : command([formatChange({ ...change, version })]),
   });

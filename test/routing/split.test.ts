@@ -115,6 +115,8 @@ describe('resplit', () => {
       'v1=rest',
     ],
     ['v1=70 v2=30', 'v22=10', 'not_found', 'v22: no such version; did you mean v2?', 'v2=10'],
+    ['v1=70 v2=30', 'v9=10', 'not_found', 'v9: no such version; did you mean v1 or v2?', ''],
+    ['v1=100', 'v9=10', 'not_found', 'v9: no such version; did you mean v1?', ''],
     ['v1=70 v2=30', 'v2-x=+5', 'not_found', 'v2-x: no such version; there are v1, v2', ''],
   ])('%s, %s is an error %s: %s', (before, words, code, message, suggestion) => {
     const command = suggestion === '' ? 'fnmesh status' : `fnmesh shift ${suggestion}`;
@@ -125,10 +127,10 @@ describe('resplit', () => {
     const refusal = { try: 'fnmesh shift cart/v1=60 cart/v2=40' };
     expect(() => shift('v1=60 v2=40', 'v1=60 v2=70', 'cart/')).toThrow(expect.objectContaining(refusal));
     const unknown = {
-      message: 'cart/v3: no such version; did you mean v1 or v2?',
-      try: 'fnmesh shift cart/v1=70',
+      message: 'cart/v22: no such version; did you mean v2?',
+      try: 'fnmesh shift cart/v2=70',
     };
-    expect(() => shift('v1=60 v2=40', 'v3=70', 'cart/')).toThrow(expect.objectContaining(unknown));
+    expect(() => shift('v1=60 v2=40', 'v22=70', 'cart/')).toThrow(expect.objectContaining(unknown));
   });
 
   test('a version named twice is refused', () => {

@@ -89,12 +89,7 @@ describe('planShift', () => {
       'prize: no such function in shop; did you mean price?',
       'fnmesh shift price/v2=10',
     ],
-    [
-      'cart v7=10',
-      'not_found',
-      'cart/v7: no such version; did you mean v1 or v2 or v3?',
-      'fnmesh shift cart/v1=10',
-    ],
+    ['cart v7=10', 'not_found', 'cart/v7: no such version; did you mean v1 or v2 or v3?', 'fnmesh status'],
     ['*/v3=10', 'not_found', '*/v3: cart-old, price has no v3', 'fnmesh shift cart/v3=10'],
     ['*/v9=10', 'not_found', '*/v9: cart, cart-old, price has no v9', 'fnmesh status'],
     ['cart/v2=1 ca*t/v2=2', 'usage', 'v2=1 v2=2: v2 is named twice', 'fnmesh shift cart/v2=1'],
