@@ -302,11 +302,13 @@ describe('the gateway', () => {
       proxies: (_, each) => Promise.resolve([answers[asked.push(each) - 1]!]),
     };
     const first = [route('cart', ['v1'])];
-    const { events } = await wire(living(), site(), first, { dataPlane });
+    // Who does not show the route is asked for four times this.
+    const options = { dataPlane, times: { ...times, spreadMs: 500 } };
+    const { events } = await wire(living(), site(), first, options);
     expect(asked).toEqual([first[0], first[0], first[0]]);
     expect(events).toContainEqual({
       type: 'note',
-      text: 'waiting until the gateway has the route of cart as written (at least 0 s)',
+      text: 'waiting until the gateway has the route of cart as written (at least 0.5 s)',
     });
   });
 
