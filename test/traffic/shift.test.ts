@@ -191,6 +191,17 @@ describe('applyTraffic', () => {
     expect(await traffic()).toEqual(['cart v1=10000 v2=0']);
   });
 
+  test('nothing to write: what a broken-off change left behind is tidied up, if that can be', async () => {
+    await deploy({ cart: A });
+    let tidied = '';
+    router.tidy = (app) => {
+      tidied = app;
+      return Promise.reject(new FnmeshError('unreachable', 'no answer'));
+    };
+    expect(await shift('v1=100')).toMatchObject({ changed: false, number: null });
+    expect(tidied).toBe('shop');
+  });
+
   test('a conflict tells what changed since the plan', async () => {
     await deploy({ cart: A, price: A });
     const planned = await plan('cart/v2=10 price/v2=10');
