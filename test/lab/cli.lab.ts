@@ -129,7 +129,7 @@ describe.each([
         input: JSON.stringify(foreign),
         says: /Service .*shop-cart-v9 would be removed/,
       },
-      { args: [...n, 'delete', kind, 'shop-cart'], says: 'the route of cart would be written anew' },
+      { args: [...n, 'delete', kind, 'shop-cart'], says: 'shop-cart would be written: ' },
     ];
     for (const { args, input, says } of edits) {
       expect(await stage.lab.kubectl(args, input === undefined ? {} : { input })).toMatchObject({ code: 0 });
