@@ -35,6 +35,8 @@ const LOOK_MS = 3000;
 const SORT_MS = 200;
 /** How far a log is read again, in seconds: the cluster's clocks and this machine's differ. */
 const OVERLAP = 5;
+/** So many lines of a Pod are read at least, shown or not: by them old ones are told from new ones while following. */
+const KNOWN = 100;
 /** Lines of one Pod that came last: after a reconnect they come again. */
 const REMEMBERED = 5000;
 
@@ -160,7 +162,10 @@ async function linesThereAre(
   const isPicked = call !== undefined || (of !== undefined && log.version === undefined);
   const found: ProxyLine[] = [];
   log.until = Date.now();
-  const limits = { ...(!isPicked && { tail }), ...(sinceSeconds !== undefined && { sinceSeconds }) };
+  const limits = {
+    ...(!isPicked && { tail: Math.max(tail, KNOWN) }),
+    ...(sinceSeconds !== undefined && { sinceSeconds }),
+  };
   try {
     for await (const line of lines(cluster, log, options, { follow: false, ...limits })) {
       found.push(line);

@@ -196,6 +196,29 @@ test('followed: what was read is not read twice, a broken stream goes on, new Po
 });
 
 test.each([
+  [0, ['call-6', 'call-7']],
+  [2, ['call-5', 'call-5', 'call-6', 'call-7']],
+])('followed from the last %i lines on: of those before none comes again', async (tail, expected) => {
+  const there = [1, 2, 3, 4, 5, 5].map((at) => line(at));
+  const cluster = clusterWith({}, [pod('a', 'v1')]);
+  // A cluster reads again from a few seconds before, and then on.
+  cluster.log = async function* ({ tail: most, follow, signal }) {
+    yield* most === undefined ? there : there.slice(Math.max(0, there.length - most));
+    if (!follow) return;
+    yield* [line(6), line(7)];
+    await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+  };
+  const stop = new AbortController();
+  const found: string[] = [];
+  const options = { ...OPTIONS, follow: true, tail };
+  for await (const { request } of readClusterLogs(cluster, options, () => undefined, stop.signal)) {
+    found.push(request!.callId);
+    if (found.includes('call-7')) stop.abort();
+  }
+  expect(found).toEqual(expected);
+});
+
+test.each([
   [line(1.5), { at: '2026-01-01T00:00:01.500Z', text: 'GET /cart 200, 12 ms (Fn 10 ms)' }],
   [line(1, 'v1', { upstreamSeconds: null, status: 404 }), { text: 'GET /cart 404, 12 ms' }],
   ['2026/01/02 03:04:05 [error] 7#7: x', { at: '2026-01-02T03:04:05.000Z', request: null }],
