@@ -8,7 +8,10 @@ import { report } from './report.js';
 /** A command. Subclasses parse their flags, run one use case, and give its result to `done`. */
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
-    json: Flags.boolean({ description: 'print the result as one JSON object', helpGroup: 'GLOBAL' }),
+    json: Flags.boolean({
+      description: 'print the result as one JSON object; shares are basis points: 10000 is 100 %',
+      helpGroup: 'GLOBAL',
+    }),
   };
 
   #progress: { emit: Emit; end: () => void } | undefined;

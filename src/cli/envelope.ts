@@ -3,7 +3,10 @@ import { FnmeshError, messageOf } from '../errors.js';
 /** Raised when a reader of `--json` could misunderstand the answer. */
 const SCHEMA_VERSION = 1;
 
-/** What `--json` prints on stdout: one object, whether the command succeeded or not. */
+/**
+ * What `--json` prints on stdout: one object, whether the command succeeded or not. Shares and weights in results are
+ * basis points, 10000 being 100 %; times are milliseconds, or RFC 3339 where they are moments.
+ */
 export type Envelope =
   | { schemaVersion: number; command: string; ok: boolean; result: unknown }
   | {

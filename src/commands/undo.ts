@@ -80,7 +80,7 @@ export default class Undo extends BaseCommand {
     const { awaitArrivals } = await import('../compose-wait.js');
     const arrivals = await awaitArrivals(target, result, flags.wait, usualWait(), this.emit);
     this.done(
-      arrivals === null ? result : { ...result, arrivals },
+      { ...result, arrivals },
       () => arrivedView(result, arrivals),
       arrivals?.every(({ verified }) => verified) ?? true,
       3,
