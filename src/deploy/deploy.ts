@@ -49,6 +49,11 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
     ports.router?.read(name, { salvage: true }) ?? { app: name, routes: [] },
   ]);
   const prepared = await foresee(request, before, table, ports);
+  // Of an app that is not there yet no server could say where its triggers are.
+  const locate: DeployPorts['locate'] = (app, trigger) =>
+    ports.front === undefined && trigger.annotations?.[HTTP_ENDPOINT] === undefined
+      ? undefined
+      : ports.locate(app, trigger);
   for (const each of prepared) {
     const { row, desired } = each;
     if (desired === null) continue;
@@ -56,18 +61,13 @@ export async function planDeploy(request: DeployRequest, ports: PlanPorts): Prom
     const plan = planVersion(desired, there, row.share, releasesOf(before, desired), stampOf(request));
     Object.assign(row, { deploy: TO_DO[plan.action], ...shown(plan), ...refusal(request, desired) });
     row.image = desired.image;
-    row.address = addressOf(there, ports.fn?.url);
+    row.address = addressOf(name, there, { fn: ports.fn, locate });
     if (!isNewRelease(plan)) continue;
     await guard(plan, there, request, isEmbedded(ports)).catch((error: unknown) => {
       row.refused = rowError(error);
     });
   }
   const desired = prepared.flatMap((each) => each.desired ?? []);
-  // Of an app that is not there yet no server could say where its triggers are.
-  const locate: DeployPorts['locate'] = (app, trigger) =>
-    ports.front === undefined && trigger.annotations?.[HTTP_ENDPOINT] === undefined
-      ? undefined
-      : ports.locate(app, trigger);
   const { front } = ports;
   const only = functionsOf(request);
   const plan = await planWire(name, afterwards(before, desired), table, { locate, front }, only);
@@ -138,7 +138,7 @@ export async function deploy(request: DeployRequest, ports: DeployPorts): Promis
       return done;
     });
   }
-  for (const { row, desired } of ready) row.address = addressOf(find(after, desired), ports.fn.url);
+  for (const { row, desired } of ready) row.address = addressOf(app.name, find(after, desired), ports);
   if (prepared.some(({ row }) => row.build === 'built')) {
     await pruneBuilds(request.buildsDir, [before, after].flatMap(hashesOf));
   }

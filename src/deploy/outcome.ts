@@ -1,5 +1,6 @@
 // What a deploy tells: its rows put together with what stands around them. Pure.
 import { firstTrigger } from '../fn/first-trigger.js';
+import type { FnServer } from '../fn/fn-server.js';
 import { HTTP_ENDPOINT } from '../fn/model.js';
 import type { Observed, ObservedFn } from '../fn/observe.js';
 import type { KeptRelease } from '../fn/releases.js';
@@ -10,6 +11,7 @@ import type { DesiredVersion } from './desired.js';
 import { desiredApp } from './desired.js';
 import { planApp } from './plan.js';
 import type { Prepared } from './prepare.js';
+import type { Locate } from './ports.js';
 import type { DeployRequest, DeployResult, RowError, VersionRow } from './result.js';
 import { hintsOf, labelOf } from './result.js';
 import type { WirePlan } from './wire.js';
@@ -101,10 +103,19 @@ export function functionsOf(request: DeployRequest): string[] {
   return [...new Set(request.versions.map((version) => version.function))];
 }
 
-/** The address of an fn's first trigger; null without one. */
-export function addressOf(observed: ObservedFn | undefined, url: string | undefined): string | null {
-  const endpoint = observed && firstTrigger(observed.triggers)?.annotations?.[HTTP_ENDPOINT];
-  return typeof endpoint === 'string' && url !== undefined ? endpoint : null;
+/**
+ * The address by which callers, and routes, reach an fn's first trigger; null without one.
+ * @throws FnmeshError as `locate`.
+ */
+export function addressOf(
+  app: string,
+  observed: ObservedFn | undefined,
+  { fn, locate }: { fn: Pick<FnServer, 'url'> | null; locate: Locate },
+): string | null {
+  const trigger = observed && firstTrigger(observed.triggers);
+  if (trigger === undefined || fn === null) return null;
+  const endpoint = locate(app, trigger) ?? trigger.annotations?.[HTTP_ENDPOINT];
+  return typeof endpoint === 'string' ? endpoint : null;
 }
 
 /** The hashes, or their first digits, of the builds that the server runs or could go back to. */

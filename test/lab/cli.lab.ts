@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeApp } from '../helpers/cli.js';
 import { ClusterStage } from './cli-stage.js';
 
+type Address = { address: string };
+
 describe.each([
   { api: 'istio', gateway: 'istio-ingress/public', proxy: 'dedicated' },
   { api: 'gateway-api', gateway: 'istio-ingress/public-gw#http', proxy: 'shared' },
@@ -36,6 +38,12 @@ describe.each([
       'lab',
     );
     expect([wired.result.changes, wired.result.front.objects]).toEqual([[], []]);
+    const again = await stage.json<{ versions: Address[] }>('deploy', '--all', '--target', 'lab');
+    const status = await stage.json<{ apps: { functions: { versions: Address[] }[] }[] }>(
+      ...['status', '--target', 'lab'],
+    );
+    const shown = status.result.apps[0]!.functions.flatMap(({ versions }) => versions);
+    expect(again.result.versions.map(({ address }) => address)).toEqual(shown.map(({ address }) => address));
     expect(await stage.objects()).toEqual(before);
   });
 
