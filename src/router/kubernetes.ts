@@ -276,7 +276,7 @@ export class KubernetesRouter implements Router {
     };
     let found = await objects(api);
     // Before a switch of API the routes are those of the other one, and so they are where one was broken off.
-    if (found.length === 0 || found.some(isParked))
+    if (found.length === 0 || found.some(isParked) || halfDone(liveApp(app, found)).length > 0)
       found = serving(found, await objects(api === 'istio' ? 'gateway-api' : 'istio'));
     const live = liveApp(app, found);
     this.#known.set(app, live);

@@ -89,6 +89,19 @@ export function routesOfOtherApi(
     });
 }
 
+/**
+ * Parked objects of the site's own API without the one of their function that is bound to the gateway: that went first
+ * when a switch to the other API was broken off while it removed them, and now the way leads back. Nobody reads them,
+ * and their names are needed.
+ */
+export function leftParked(site: Site, live: readonly KubeObject[]): KubeObject[] {
+  const own = live.filter((object) => isOfApi(site, object));
+  const bound = new Set(own.filter((object) => !isForMesh(object)).map(functionOf));
+  return own.filter((object) => isForMesh(object) && isParked(object) && !bound.has(functionOf(object)));
+}
+
+const isForMesh = ({ metadata }: KubeObject): boolean => metadata.labels?.[LABELS.mesh] !== undefined;
+
 /** What a route object is bound to, for people: `Gateway istio-ingress/public#https`, `gateway istio-ingress/public`. */
 export function bindingOf(object: KubeObject): string {
   const spec = object['spec'] as {

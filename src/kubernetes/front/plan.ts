@@ -20,6 +20,7 @@ import {
   isOfApi,
   isParked,
   isRenderedOtherwise,
+  leftParked,
   refuseForeignRules,
 } from './live-routes.js';
 import { servicesIn } from './references.js';
@@ -63,15 +64,20 @@ export function planFront(input: FrontInput): FrontPlan {
   const written = [...changed, ...rewritten];
   const old = live.routes.filter((object) => !isOfApi(site, object));
   const toPark = ofOtherApi(input);
-  old.forEach(refuseForeignRules);
+  const left = leftParked(site, live.routes);
+  [...old, ...left].forEach(refuseForeignRules);
   refuseManaged([
     ...old,
+    ...left,
     ...live.routes.filter((object) => written.some(({ function: fn }) => fn === functionOf(object))),
   ]);
 
   return {
-    objects: [...changes.rows, ...old.map((object) => rowOf(object, 'remove'))],
-    before: stepsBefore(input, changes, written, toPark),
+    objects: [...changes.rows, ...[...old, ...left].map((object) => rowOf(object, 'remove'))],
+    before: [
+      ...stepsBefore(input, changes, written, toPark),
+      ...(left.length > 0 ? [{ do: 'remove' as const, objects: left.map(refOf) }] : []),
+    ],
     after: stepsAfter(input, changes, [...written.map(({ function: fn }) => fn), ...gone], old),
     rewrite: rewritten.map(({ function: fn }) => fn),
     warnings: [

@@ -3,74 +3,19 @@ import { FnmeshError } from '../../../src/errors.js';
 import type { FnmeshEvent } from '../../../src/events.js';
 import { pinSecretName } from '../../../src/kubernetes/detect/pin.js';
 import type { DataPlane, ProxyState } from '../../../src/kubernetes/data-plane.js';
-import { selects } from '../../../src/kubernetes/front/rollout.js';
 import { KubernetesFront, type FrontOptions } from '../../../src/kubernetes/front/run.js';
 import { appLabels, LABELS, versionObject } from '../../../src/kubernetes/names.js';
-import { apiVersionOf, type Kind, KINDS, type KubeObject } from '../../../src/kubernetes/object.js';
+import { apiVersionOf, type Kind, KINDS } from '../../../src/kubernetes/object.js';
 import { readRoute } from '../../../src/kubernetes/render/read-route.js';
 import { renderRoutes } from '../../../src/kubernetes/render/routes.js';
 import type { Site } from '../../../src/kubernetes/site.js';
 import type { Route } from '../../../src/routing/route.js';
 import type { RoutedFunction } from '../../../src/router/router.js';
-import { fakeCluster, type FakeCluster } from '../../helpers/fake-cluster.js';
+import type { FakeCluster } from '../../helpers/fake-cluster.js';
+import { GATEWAY, ISTIO_GATEWAY, living, plain } from './living.js';
 import { route, site } from './sites.js';
 
 const times = { pollMs: 1, readyMs: 2_000, spreadMs: 1 };
-const GATEWAY: KubeObject = {
-  apiVersion: apiVersionOf(KINDS.Gateway),
-  kind: 'Gateway',
-  metadata: { name: 'public', namespace: 'istio-ingress' },
-  spec: {
-    listeners: [{ name: 'http', port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }],
-  },
-};
-
-/** A cluster whose controllers do at once what they have to; `runs` says of which Deployments Pods come up. */
-function living(runs: (name: string) => boolean = () => true): FakeCluster {
-  const cluster = fakeCluster();
-  cluster.put(GATEWAY);
-  const reconcile = (): void => {
-    for (const deployment of cluster.objects(KINDS.Deployment)) {
-      const { name, namespace = '', generation = 0 } = deployment.metadata;
-      if (observed(deployment) === generation) continue;
-      const { replicas = 1, template } = deployment['spec'] as { replicas?: number; template: KubeObject };
-      const ready = runs(name) ? replicas : 0;
-      cluster.edit(deployment, (it) => {
-        const [updatedReplicas, availableReplicas] = [replicas, ready];
-        it['status'] = { observedGeneration: generation, replicas, updatedReplicas, availableReplicas };
-      });
-      if (ready > 0) cluster.put(plain(KINDS.Pod, namespace, `${name}-0`, template.metadata.labels ?? {}));
-    }
-    const pods = cluster.objects(KINDS.Pod);
-    for (const service of cluster.objects(KINDS.Service)) {
-      const { name, namespace = '', labels = {} } = service.metadata;
-      const endpoints = pods
-        .filter(({ metadata }) => selects(service, metadata.labels ?? {}))
-        .map(({ metadata }) => ({
-          conditions: { ready: true },
-          targetRef: { kind: 'Pod', name: metadata.name },
-        }));
-      const slice = plain(KINDS.EndpointSlice, namespace, `${name}-x`, {
-        ...labels,
-        'kubernetes.io/service-name': name,
-      });
-      cluster.put({ ...slice, endpoints });
-    }
-  };
-  for (const kind of ['Deployment', 'EndpointSlice'])
-    cluster.before({ verb: 'list', kind }, reconcile, Infinity);
-  return cluster;
-}
-
-const observed = ({ status }: KubeObject): number | undefined =>
-  (status as { observedGeneration?: number } | undefined)?.observedGeneration;
-
-const plain = (kind: Kind, namespace: string, name: string, labels: Record<string, string>): KubeObject => ({
-  apiVersion: apiVersionOf(kind),
-  kind: kind.kind,
-  metadata: { name, namespace, labels },
-});
-
 const frontOf = (cluster: FakeCluster, at: Site = site(), options: FrontOptions = {}, makeGateway = false) =>
   new KubernetesFront(cluster, at, { drainMs: 1, makeGateway }, { times, ...options });
 
@@ -370,11 +315,7 @@ describe('another API', () => {
   test('is refused without leave, and then the old routes go', async () => {
     const cluster = living();
     await wire(cluster, site(), two);
-    cluster.put({
-      ...GATEWAY,
-      apiVersion: apiVersionOf(KINDS.IstioGateway),
-      spec: { servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] },
-    });
+    cluster.put(ISTIO_GATEWAY);
     const istio = site({ api: 'istio' });
     await expect(frontOf(cluster, istio).plan(two, known(cluster))).rejects.toMatchObject({
       code: 'config',
