@@ -14,6 +14,7 @@ import { GatewayProxies } from './kubernetes/envoy/gateways.js';
 import { callFnService, fnServicePlace } from './kubernetes/fn-service.js';
 import type { Forward } from './kubernetes/forward.js';
 import type { Front } from './kubernetes/front.js';
+import { checkEarly } from './kubernetes/front/early.js';
 import { KubernetesFront } from './kubernetes/front/run.js';
 import type { Site } from './kubernetes/site.js';
 import { KubernetesRouter } from './router/kubernetes.js';
@@ -39,7 +40,7 @@ export type ClusterPlace = {
   host(app: string): Promise<string>;
   /** Base URL by which this machine reaches the gateway. @throws FnmeshError `config` when nobody knows. */
   gatewayUrl(app: string): Promise<string>;
-  /** What makes and removes what stands before the app's functions. */
+  /** What makes and removes what stands before the app's functions. @throws FnmeshError as `detectSite` and `checkEarly`. */
   front(app: string, options?: FrontOptions): Promise<Front>;
   /** Brings the app's gateway to a port of this machine. @throws FnmeshError as `gatewayPods` and `forward`. */
   forward(app: string, port: number, emit: Emit): Promise<ForwardedGateway>;
@@ -49,8 +50,11 @@ export type ClusterPlace = {
 /** A gateway on this machine. `what`: the gateway, as messages name it. */
 type ForwardedGateway = Forward & { url: string; host: string; what: string };
 
-/** `pins`: whether their secret is made where there is none yet. */
-export type FrontOptions = { allowGap?: boolean; pins?: 'ensure' | 'read' };
+/**
+ * `pins`: as they are (`read`), or as they are once routes have been written (`plan`), for which namespace and
+ * gateway are looked at at once.
+ */
+export type FrontOptions = { allowGap?: boolean; pins?: 'plan' | 'read' };
 
 /**
  * The target; its API server has not been asked anything yet.
@@ -115,8 +119,11 @@ export function placeOn(
         try: `fnmesh forward --target ${name.value}, and address: http://127.0.0.1:8082 of the target in fnmesh.yaml`,
       });
     },
-    front: async (app, { allowGap = false, pins = 'ensure' } = {}) =>
-      new KubernetesFront(cluster, await site(app, pins), settings, { allowGap, dataPlane: proxies, emit }),
+    front: async (app, { allowGap = false, pins = 'plan' } = {}) => {
+      const known = await site(app, pins);
+      if (pins === 'plan') await checkEarly(cluster, known, settings);
+      return new KubernetesFront(cluster, known, settings, { allowGap, dataPlane: proxies, emit });
+    },
     forward: async (app, port, emit) => {
       const { forward } = await import('./kubernetes/forward.js');
       const { gatewayPods } = await import('./kubernetes/detect/gateway-pods.js');

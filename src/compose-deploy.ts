@@ -73,7 +73,7 @@ export async function planFor(
   const request = await requestFor(flags, selectors, reach, emit);
   const images = await imagesFor(target, flags, request, emit);
   const { readiness, locate, fn, router } = target;
-  const front = await frontOf(target, request.project.app.name, { pins: 'read' });
+  const front = await frontOf(target, request.project.app.name);
   const options = { as: flags.as, keep: target.chosen.keep?.value ?? null };
   const plan = await planRollout(request, { images, readiness, locate, front, fn, router, emit }, options);
   return { plan: await foreseen(plan, flags.share), gateway };

@@ -35,10 +35,7 @@ export default class Wire extends BaseCommand {
     const { fn, router } = target;
     const { observe } = await import('../fn/observe.js');
     const { planWire, wire } = await import('../deploy/wire.js');
-    const front = await frontOf(target, app, {
-      allowGap: flags['allow-gap'],
-      pins: flags['dry-run'] ? 'read' : 'ensure',
-    });
+    const front = await frontOf(target, app, { allowGap: flags['allow-gap'] });
     const ports = { ...target, front, emit: this.emit };
     const observed = await observe(fn, app);
     const reason = {

@@ -28,10 +28,13 @@ export class ClusterStage {
     this.place = new Workplace({ KUBECONFIG: this.lab.kubeconfig });
   }
 
-  /** @param files Of the app's folder, as `nodeApp` gives them. */
-  static async open(app: string, files: Record<string, string>): Promise<ClusterStage> {
+  /**
+   * @param files Of the app's folder, as `nodeApp` gives them.
+   * @param prefix What the namespace's name begins with.
+   */
+  static async open(app: string, files: Record<string, string>, prefix = app): Promise<ClusterStage> {
     const lab = openLab();
-    const namespace = await lab.namespace(app);
+    const namespace = await lab.namespace(prefix);
     const gateway = await startGateway(lab);
     const stage = new ClusterStage(app, namespace, gateway);
     stage.place.write(files);

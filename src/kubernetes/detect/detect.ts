@@ -6,15 +6,16 @@ import type { Cluster } from '../cluster.js';
 import { KINDS } from '../object.js';
 import type { Pin, Site } from '../site.js';
 import { findDoor } from './find-door.js';
-import { ensurePinSecret, readPinSecret } from './pin.js';
-import { allowed, type Note, type Search } from './search.js';
+import { newPinSecret, readPinSecret } from './pin.js';
+import { allowed, namespaceLabels, type Note, type Search } from './search.js';
 import { pinFrom, siteOf } from './site-from.js';
 
 /**
- * What to do about the secret part of pins: make it when there is none (deploy, wire), read it (call, probe), or do
- * without it: then the Site's pins are off, and who writes routes leaves those that are live as they are (shift).
+ * What to do about the secret part of pins: read it (call, probe), stand one in for it where there is none, so that a
+ * plan tells of pins that the writer of the routes then makes one for (deploy, wire), or do without it: then the Site's
+ * pins are off, and who writes routes leaves those that are live as they are (shift).
  */
-export type PinUse = 'ensure' | 'read' | 'none';
+export type PinUse = 'plan' | 'read' | 'none';
 
 /**
  * The Site of an app. What settings say is not asked for: when they say api, gateway, host, dns and mesh, only the
@@ -39,25 +40,13 @@ export async function detectSite(
     cluster,
     namespace,
     notes,
-    labels: () => (labels ??= labelsOf(cluster, namespace)),
+    labels: () => (labels ??= namespaceLabels(cluster, namespace)),
   };
   const [door, dns, mesh] = await Promise.all([findDoor(search), findDns(search), findMesh(search)]);
-  // Last: nothing is made for an app that cannot stand here.
+  // Last: nothing more is asked for an app that cannot stand here.
   const unpinned = siteOf(app, settings, { namespace, ...door, dns, mesh, pin: { kind: 'off' } });
   const pin = await pinOf(search, pinUse);
   return { site: { ...unpinned, pin }, notes };
-}
-
-async function labelsOf(
-  cluster: Cluster,
-  namespace: string,
-): Promise<Readonly<Record<string, string>> | null> {
-  const object = await allowed(cluster.get(KINDS.Namespace, null, namespace));
-  if (object === undefined) return null;
-  if (object !== null) return object.metadata.labels ?? {};
-  throw new FnmeshError('config', `there is no namespace ${namespace} on ${cluster.identity.context}`, {
-    try: `kubectl create namespace ${namespace}, or another namespace: of the target in fnmesh.yaml`,
-  });
 }
 
 async function findDns({ settings, cluster, notes }: Search): Promise<string> {
@@ -100,8 +89,8 @@ async function findMesh({ settings, namespace, notes, labels }: Search): Promise
 async function pinOf({ app, settings, cluster, namespace, notes }: Search, use: PinUse): Promise<Pin> {
   if (settings.pin !== 'secret') return { kind: settings.pin };
   if (use === 'none') return { kind: 'off' };
-  const read = use === 'ensure' ? ensurePinSecret : readPinSecret;
-  const pin = pinFrom(settings, await read(cluster, namespace, app));
+  const secret = await readPinSecret(cluster, namespace, app);
+  const pin = pinFrom(settings, secret ?? (use === 'plan' ? newPinSecret() : null));
   if (pin !== null) return pin;
   notes.push({ key: 'pin', value: 'off', from: `there is no secret for it yet: fnmesh wire makes it` });
   return { kind: 'off' };

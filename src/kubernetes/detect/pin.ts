@@ -24,6 +24,11 @@ export async function readPinSecret(
   return object === null ? null : valueIn(object);
 }
 
+/** One that nobody has: 32 hexadecimal digits. */
+export function newPinSecret(): string {
+  return randomBytes(16).toString('hex');
+}
+
 /**
  * The secret, made if there is none. Of two that make it at once, both get the first one's.
  * @throws FnmeshError as Cluster does.
@@ -31,7 +36,7 @@ export async function readPinSecret(
 export async function ensurePinSecret(cluster: Cluster, namespace: string, app: AppName): Promise<string> {
   const there = await readPinSecret(cluster, namespace, app);
   if (there !== null) return there;
-  const secret = randomBytes(16).toString('hex');
+  const secret = newPinSecret();
   try {
     await cluster.create({
       apiVersion: apiVersionOf(KINDS.Secret),

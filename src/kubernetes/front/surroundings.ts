@@ -25,7 +25,7 @@ export type Surroundings = {
  * @throws FnmeshError as Cluster does.
  */
 export async function readSurroundings(cluster: Cluster, site: Site): Promise<Surroundings> {
-  const { app, namespace, gateway } = site;
+  const { app, namespace } = site;
   const unseen: string[] = [];
   const routesOf = async (kind: Kind): Promise<KubeObject[]> => {
     const isOpen = await cluster.may({ verb: 'list', kind, namespace: null });
@@ -34,7 +34,6 @@ export async function readSurroundings(cluster: Cluster, site: Site): Promise<Su
     // Of the API that the app does not use, nobody may be allowed to read anything.
     return typed(kind, kind === routeKind(site.api) ? await objects : ((await allowed(objects)) ?? []));
   };
-  const gatewayKind = site.api === 'istio' ? KINDS.IstioGateway : KINDS.Gateway;
   const [workloads, routes, there, place] = await Promise.all([
     Promise.all(
       FRONT_KINDS.map(async (kind) =>
@@ -42,7 +41,7 @@ export async function readSurroundings(cluster: Cluster, site: Site): Promise<Su
       ),
     ),
     Promise.all([KINDS.VirtualService, KINDS.HTTPRoute].map(routesOf)),
-    allowed(cluster.get(gatewayKind, gateway.namespace, gateway.name)),
+    readGateway(cluster, site),
     allowed(cluster.get(KINDS.Namespace, null, namespace)),
   ]);
   const isApps = ({ metadata }: KubeObject): boolean =>
@@ -53,10 +52,19 @@ export async function readSurroundings(cluster: Cluster, site: Site): Promise<Su
     live: { workloads: workloads.flat().filter(isFronts), routes: routes.flat().filter(isApps) },
     routes: routes.flat(),
     unseen: unseen.sort(),
-    gateway:
-      there === null || there === undefined ? there : { ...there, apiVersion: apiVersionOf(gatewayKind) },
+    gateway: there,
     labels: place?.metadata.labels ?? null,
   };
+}
+
+/** The site's gateway; null: it is not there, undefined: it may not be read. @throws FnmeshError as Cluster does. */
+export async function readGateway(
+  cluster: Cluster,
+  { api, gateway }: Site,
+): Promise<KubeObject | null | undefined> {
+  const kind = api === 'istio' ? KINDS.IstioGateway : KINDS.Gateway;
+  const there = await allowed(cluster.get(kind, gateway.namespace, gateway.name));
+  return there && { ...there, apiVersion: apiVersionOf(kind) };
 }
 
 /** ConfigMaps are also where a change of several routes is noted down: those of the front are a proxy's. */

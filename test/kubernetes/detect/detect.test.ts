@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { detectSite } from '../../../src/kubernetes/detect/detect.js';
 import { gatewayUrl } from '../../../src/kubernetes/detect/gateway-url.js';
+import { ensurePinSecret } from '../../../src/kubernetes/detect/pin.js';
 import { siteFrom } from '../../../src/kubernetes/detect/site-from.js';
 import { apiVersionOf, type Kind, KINDS, type KubeObject } from '../../../src/kubernetes/object.js';
 import { appLabels } from '../../../src/kubernetes/names.js';
@@ -254,19 +255,38 @@ describe('the secret of pins', () => {
     mesh: said(false),
   };
 
-  test('is made once; nothing else is asked for when all is said', async () => {
+  test('is made once', async () => {
     const cluster = fakeCluster();
-    const sites = await Promise.all([1, 2].map(() => detectSite('shop', settings(all), cluster, 'ensure')));
-    const [first, second] = sites.map(({ site }) => site.pin);
-    expect(first).toMatchObject({
+    const [first, second] = await Promise.all([1, 2].map(() => ensurePinSecret(cluster, 'hello', 'shop')));
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(second).toBe(first);
+    expect(await ensurePinSecret(cluster, 'hello', 'shop')).toBe(first);
+  });
+
+  test('is read, and nothing else asked for when all is said', async () => {
+    const cluster = fakeCluster();
+    const secret = await ensurePinSecret(cluster, 'hello', 'shop');
+    const made = cluster.requests.length;
+    for (const use of ['plan', 'read'] as const)
+      expect((await detectSite('shop', settings(all), cluster, use)).site.pin).toEqual({
+        kind: 'secret',
+        secret,
+      });
+    expect(cluster.requests.slice(made).map(({ verb, kind }) => `${verb} ${kind}`)).toEqual([
+      'get Secret',
+      'get Secret',
+    ]);
+  });
+
+  test('is stood in for by a plan, and not made', async () => {
+    const cluster = fakeCluster();
+    const { site } = await detectSite('shop', settings(all), cluster, 'plan');
+    expect(site.pin).toMatchObject({
       kind: 'secret',
       secret: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
     });
-    expect(second).toEqual(first);
-    expect(new Set(cluster.requests.map(({ kind }) => kind))).toEqual(new Set(['Secret']));
-    const made = cluster.requests.length;
-    expect((await detectSite('shop', settings(all), cluster, 'read')).site.pin).toEqual(first);
-    expect(cluster.requests.slice(made).map(({ verb }) => verb)).toEqual(['get']);
+    expect((await detectSite('shop', settings(all), cluster, 'read')).site.pin).toEqual({ kind: 'off' });
+    expect(cluster.requests.map(({ verb }) => verb)).toEqual(['get', 'get']);
   });
 
   test('a shift asks for nothing at all', async () => {
