@@ -1,6 +1,7 @@
 // The base of every command: flags they share, output, progress, and what `--json` and exit codes mean.
 import { Command, Flags } from '@oclif/core';
 import type { Emit } from '../events.js';
+import { commandLine } from './command-line.js';
 import { resultEnvelope } from './envelope.js';
 import { progress } from './progress.js';
 import { report } from './report.js';
@@ -25,6 +26,11 @@ export abstract class BaseCommand extends Command {
   /** True when the caller asked for JSON. */
   protected get json(): boolean {
     return this.argv.includes('--json');
+  }
+
+  /** What was typed, with all its flags. */
+  protected get line(): string {
+    return commandLine(this.id ?? '', this.argv);
   }
 
   /**

@@ -28,6 +28,7 @@ export async function ask(
 
 /**
  * Asks for a yes; true without asking when `yes` is set.
+ * @param commandLine What was typed, with all its flags.
  * @throws FnmeshError `usage` naming `--yes` where nobody can answer.
  */
 export async function confirm(question: string, yes: boolean, commandLine: string): Promise<boolean> {

@@ -50,7 +50,7 @@ export default class Deploy extends BaseCommand {
       emit: this.emit,
       confirm: (doomed) => {
         const question = `Remove ${doomed.map(labelOf).join(', ')}, whose folders are gone?`;
-        return confirm(question, flags.yes, 'fnmesh deploy --prune');
+        return confirm(question, flags.yes, this.line);
       },
     });
     const text = (): string => rolloutView(result, gateway, process.cwd());

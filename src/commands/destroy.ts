@@ -58,8 +58,7 @@ export default class Destroy extends BaseCommand {
     if (flags['dry-run']) return this.done(plan, () => destroyPlanView(plan));
     if (!flags.yes) this.emit({ type: 'note', text: destroyPlanView(plan) });
     else for (const text of plan.front?.warnings ?? []) this.emit({ type: 'warning', text });
-    const line = `fnmesh destroy ${args.target ?? '--all'}`;
-    if (!(await confirm('Remove this?', flags.yes, line)))
+    if (!(await confirm('Remove this?', flags.yes, this.line)))
       return this.done({ app, removed: [] }, () => 'nothing was removed');
     const reason = {
       verb: 'destroy' as const,

@@ -57,7 +57,7 @@ export default class Start extends BaseCommand {
   async #replaces(running: ServerInfo, home: string): Promise<boolean> {
     if (!isOlder(running.version, ownVersion()) || !canPrompt()) return false;
     const question = `The running server is fnmesh ${running.version}, this is ${ownVersion()}. Restart it?`;
-    if (!(await confirm(question, false, 'fnmesh start'))) return false;
+    if (!(await confirm(question, false, this.line))) return false;
     await new ControlClient(controlSocket(home)).call<'stop'>('POST /stop');
     return serverEnded(home, running.pid, RESTART_MS);
   }

@@ -117,7 +117,7 @@ describe.runIf(hasRegistry && hasGo)('versions on a real Fn server', () => {
     const asked = real.fn.requests.length;
     expect(await deploy('--all', '--prune')).toMatchObject({
       code: 2,
-      error: { code: 'usage', try: 'fnmesh deploy --prune --yes' },
+      error: { code: 'usage', try: 'fnmesh deploy --all --prune --json --yes' },
     });
     expect(real.fn.requests.slice(asked).filter((line) => !line.startsWith('GET'))).toEqual([]);
     const pruned = await deploy('--all', '--prune', '--yes');

@@ -75,7 +75,7 @@ export default class InstallFn extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(InstallFn);
     const { renderFn } = await import('../../kubernetes/install/fn.js');
-    const { name, cluster: settings } = await chosenCluster(flags);
+    const { cluster: settings } = await chosenCluster(flags);
     const own = settings.namespace === null ? [] : [settings.namespace.value];
     const install = renderFn({
       ...FN_DEFAULTS,
@@ -108,8 +108,7 @@ export default class InstallFn extends BaseCommand {
       if (flags['dry-run']) return this.done(plan, () => text);
       if (plan.changes.length > 0 && !flags.yes) {
         this.emit({ type: 'note', text });
-        const line = `fnmesh install fn --target ${name.value}`;
-        if (!(await confirm('Install this?', flags.yes, line)))
+        if (!(await confirm('Install this?', flags.yes, this.line)))
           return this.done({ ...plan, changes: [] }, () => 'nothing was changed');
       }
       const done = await applyInstall(install, cluster, this.emit);
