@@ -12,6 +12,7 @@ import type { Observed, ObservedFn } from '../fn/observe.js';
 import type { FrontPlan } from '../kubernetes/front.js';
 import { isUnknown } from '../kubernetes/render/salvage-route.js';
 import type { LivePorts, Locate } from './ports.js';
+import { rewriteNote } from './rewrite-note.js';
 import { type FrontRows, frontRows } from './route-rows.js';
 
 /** One function as it is routed. */
@@ -106,7 +107,7 @@ export async function planWire(
 }
 
 /**
- * Plans and writes; when the routes change meanwhile, plans anew.
+ * Plans and writes; when the routes change meanwhile, plans anew. Where nobody says why, the history says what.
  * @param table What was just read with `salvage`, to begin with.
  * @throws FnmeshError as Router and Front do.
  */
@@ -126,7 +127,9 @@ export async function wire(
     try {
       for (const text of steps?.warnings ?? []) emit({ type: 'warning', text });
       if (front !== undefined && steps !== null) await front.prepare(steps, emit);
-      if (plan.changes.length > 0) await router.write(plan.changes, reason);
+      const message = reason.message ?? rewriteNote(plan.changes, there, plan.front?.objects ?? []);
+      if (plan.changes.length > 0)
+        await router.write(plan.changes, { ...reason, ...(message !== undefined && { message }) });
       else await router.tidy?.(app).catch(() => undefined);
       if (front !== undefined && steps !== null) await front.settle(steps, emit);
       return plan;

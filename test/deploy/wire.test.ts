@@ -176,6 +176,29 @@ describe('the routes of what is on the server', () => {
   });
 });
 
+test.each([
+  [undefined, 'host shop.localhost → shop.example.com'],
+  ['moving', 'moving'],
+])('a new host: the history says so, unless somebody says why (%s)', async (message, expected) => {
+  const router = memoryRouter();
+  const reason = { verb: 'wire', by: 'me@here', ...(message !== undefined && { message }) } as const;
+  const ports = { router, locate: embedded, emit: () => undefined };
+  await wire('shop', server('cart/v1'), ports, { verb: 'deploy', by: 'me@here' });
+  const steps = { objects: [], before: [], after: [], rewrite: [], warnings: [], notes: [] };
+  const front = {
+    host: 'shop.example.com',
+    routeObjects: () => [{ kind: 'HTTPRoute', namespace: 'hello', name: 'shop-cart' }],
+    plan: () => Promise.resolve(steps),
+    prepare: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
+  };
+  const plan = await wire('shop', server('cart/v1'), { ...ports, front }, reason);
+  const at = { kind: 'HTTPRoute', namespace: 'hello', name: 'shop-cart' };
+  const routes = [{ action: 'write', ...at, function: 'cart', host: 'shop.example.com', path: '/cart' }];
+  expect(plan.front).toEqual({ objects: [], warnings: [], routes });
+  expect((await router.history('shop')).map((change) => change.message)).toEqual([undefined, expected]);
+});
+
 test('a route that somebody writes meanwhile is read again, and kept', async () => {
   const router = memoryRouter();
   const reason = { verb: 'wire', by: 'me@here' } as const;

@@ -53,7 +53,7 @@ function why({ message, commit }: HistoryRow): string {
 function moved({ before, after }: Change['functions'][number]): string {
   if (after === null) return 'route removed';
   const rows = diffSplits(before, after).filter((row) => row.before !== row.after);
-  if (rows.length === 0) return 'same shares';
+  if (rows.length === 0) return 'written anew, same shares';
   return rows
     .map((row) => {
       const to = row.after === null ? 'removed' : formatPercent(row.after);

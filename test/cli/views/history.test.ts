@@ -50,6 +50,11 @@ test('deploys and shifts in one table', () => {
     },
     {
       ...ROW,
+      ...{ number: 2, verb: 'wire', at: '2026-01-01T08:00:00.000Z', message: 'host a → b' },
+      functions: [{ function: 'cart', before: { v1: 10_000 }, after: { v1: 10_000 } }],
+    },
+    {
+      ...ROW,
       ...{ number: 1, at: '2025-12-30T12:00:00.000Z', by: 'ci@runner' },
       functions: [{ function: 'cart', before: null, after: { v1: 10_000 } }],
     },
@@ -60,6 +65,7 @@ test('deploys and shifts in one table', () => {
     '      12  1 h ago   shift             cart      v1 100 % → 99.5 %, v2 0 % → 0.5 %  ann@box',
     'beef0001  3 h ago   deploy (undone)   cart      v1@2 → v1@3                        ci@runner  (commit 1a2b3c4)',
     '                                      price     v10@1 → v10@2',
+    '       2  4 h ago   wire              cart      written anew, same shares          ann@box    host a → b',
     '       1  2 d ago   deploy            cart      v1 100 %                           ci@runner',
   ]);
 });
