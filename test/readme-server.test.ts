@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { which } from '../src/process/run.js';
 import { Workplace } from './helpers/cli.js';
 import { hasRegistry } from './helpers/docker-registry.js';
-import { type RanStep, runSteps, sectionOf, stepsOf, usual } from './helpers/readme-steps.js';
+import { expectStep, numbered, type RanStep, runSteps, sectionOf, stepsOf } from './helpers/readme-steps.js';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SERVER = 'http://fn.example.com:8080';
@@ -44,13 +44,7 @@ describe.skipIf(!hasRegistry || !hasGo)('README on a real Fn server (needs go an
     expect(steps.filter(({ command }) => command.startsWith('fnmesh ')).length).toBeGreaterThan(8);
   });
 
-  it.each(steps.map((step, at) => [step.command, at, step] as const))('%s', (_, at, { exit, shows }) => {
-    const { lines, exit: exited } = ran[at]!;
-    expect(exited, lines.join('\n')).toBe(exit);
-    // The lines shown are among those printed, in this order.
-    const printed = lines.filter((line) => shows.map(usual).includes(line));
-    expect(printed, lines.join('\n')).toEqual(shows.map(usual));
-  });
+  it.each(numbered(steps))('%s', (_, at, step) => expectStep(step, ran[at]!));
 
   it('ends with Ctrl-C, and nothing was sent that a real server would not stand', async () => {
     const ended = new Promise((done) => lab.once('exit', done));

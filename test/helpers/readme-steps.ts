@@ -1,4 +1,5 @@
 // The commands of a section of the README, run as they stand there, in one shell.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, readFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -33,7 +34,7 @@ export function stepsOf(section: string): Step[] {
 }
 
 /** A line without what differs from run to run: durations, sizes, hashes, the gateway's port, how columns are filled up. */
-export function usual(line: string): string {
+function usual(line: string): string {
   return line
     .replace(/\b\d+(\.\d+)? (ms|s|min)\b/g, 'TIME')
     .replace(/\b\d+(\.\d+)? [kM]?B\b/g, 'SIZE')
@@ -41,6 +42,20 @@ export function usual(line: string): string {
     .replace(/localhost:\d+/g, 'localhost:PORT')
     .replace(/\s+/g, ' ')
     .trim();
+}
+
+/** The steps for `it.each`, each with its command and its place. */
+export function numbered(steps: readonly Step[]): [command: string, at: number, step: Step][] {
+  return steps.map((step, at) => [step.command, at, step]);
+}
+
+/** Fails unless a step ended as README says, and the lines shown are among those printed, in this order. */
+export function expectStep({ exit, shows }: Step, { exit: exited, lines }: RanStep): void {
+  const said = lines.join('\n');
+  assert.equal(exited, exit, `exit code ${exited}, and README says ${exit}:\n${said}`);
+  const wanted = shows.map(usual);
+  const printed = lines.filter((line) => wanted.includes(line));
+  assert.deepEqual(printed, wanted, `README shows\n${wanted.join('\n')}\nand it printed\n${said}`);
 }
 
 /**

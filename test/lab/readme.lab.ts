@@ -1,7 +1,7 @@
 // README's section "On Kubernetes", command by command as it stands there.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Workplace } from '../helpers/cli.js';
-import { type RanStep, runSteps, sectionOf, stepsOf, usual } from '../helpers/readme-steps.js';
+import { expectStep, numbered, type RanStep, runSteps, sectionOf, stepsOf } from '../helpers/readme-steps.js';
 import { openLab } from './lab.js';
 import { readmeSettings, readmeStage, type ReadmeStage } from './readme-stage.js';
 
@@ -29,10 +29,4 @@ it('has commands', () => {
   expect(steps.filter(({ command }) => command.startsWith('fnmesh ')).length).toBeGreaterThan(8);
 });
 
-it.each(steps.map((step, at) => [step.command, at, step] as const))('%s', (_, at, { exit, shows }) => {
-  const { lines, exit: exited } = ran[at]!;
-  expect(exited, lines.join('\n')).toBe(exit);
-  // The lines shown are among those printed, in this order.
-  const printed = lines.filter((line) => shows.map(usual).includes(line));
-  expect(printed, lines.join('\n')).toEqual(shows.map(usual));
-});
+it.each(numbered(steps))('%s', (_, at, step) => expectStep(step, ran[at]!));
