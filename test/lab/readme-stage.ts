@@ -34,6 +34,12 @@ export async function readmeStage(lab: Lab): Promise<ReadmeStage> {
   const fn = await startStrictFn();
   const exposed = await lab.expose(Number(new URL(fn.url).port), { as: 80 });
   lab.dns.set('fn-lb.fn.svc.cluster.local', exposed.address);
+  // Its endpoint is no Pod: the API server's Service proxy does not reach it, and fnmesh knows that by the selector.
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'fn-lb', namespace: 'fn' } };
+  const input = JSON.stringify({ ...service, spec: { ports: [{ port: 80 }] } });
+  await lab.kubectl(['create', 'namespace', 'fn']);
+  const made = await lab.kubectl(['apply', '-f', '-'], { input });
+  if (made.code !== 0) throw new Error(made.stderr);
   const kubeconfig = join(lab.dir, 'my-cluster.kubeconfig');
   writeFileSync(kubeconfig, readFileSync(lab.kubeconfig), { mode: 0o600 });
   const renamed = await lab.kubectl(['config', 'rename-context', 'lab', 'my-cluster'], { kubeconfig });
