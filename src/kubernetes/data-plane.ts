@@ -1,5 +1,5 @@
 // What the proxies that carry requests have of a route, as opposed to what the cluster's API was told.
-import type { AppName, FunctionName, Route, Split } from '../routing/route.js';
+import type { AppName, FunctionName, Route, Split, VersionName } from '../routing/route.js';
 import type { VersionTraffic } from '../router/router.js';
 import type { Site } from './site.js';
 
@@ -11,6 +11,11 @@ export type ProxyState = {
   split: Split | null;
   /** Clusters of that split that it does not know yet, or is still warming. */
   inactive: string[];
+  /**
+   * What it sets as ROUTE_HEADER for a version's requests: one value, or each that one of its ports sets, with '' for a
+   * port that sets none; absent: none sets any.
+   */
+  routeHeaders?: Readonly<Record<VersionName, readonly string[]>>;
 };
 
 /** What of a Site tells which proxies there are, and what they call a version. */

@@ -6,8 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clustersOf, readEnvoy, servedRoutes } from '../../src/kubernetes/envoy/config-dump.js';
 import { ROUTE_HEADER } from '../../src/kubernetes/names.js';
+import { routeHeader } from '../../src/kubernetes/render/rules.js';
 import { renderRoutes } from '../../src/kubernetes/render/routes.js';
 import type { VirtualServiceSpec } from '../../src/kubernetes/render/virtual-service.js';
+import type { Route } from '../../src/routing/route.js';
+import { versionsOf } from '../../src/routing/versions.js';
 import { ask } from '../helpers/data-plane.js';
 import { hasEnvoy, startEnvoy } from '../helpers/envoy.js';
 import type { Envoy } from '../helpers/envoy.js';
@@ -18,6 +21,13 @@ import { HOST, rowName, SCENARIOS, sharesOf } from './routes.js';
 
 const SITE = siteOf({ host: HOST, proxy: 'shared' });
 const TRIALS = 500;
+
+/** What versions with a share are told; Envoy lists no others, unless there is only one. */
+function headersOf(route: Route): Record<string, string> {
+  const versions = versionsOf(route.split);
+  const listed = versions.length === 1 ? versions : versions.filter((version) => route.split[version]! > 0);
+  return Object.fromEntries(listed.map((version) => [version, routeHeader(SITE, route, version)]));
+}
 
 describe.skipIf(!hasEnvoy)('Envoy with rendered VirtualServices', () => {
   let envoy: Envoy;
@@ -74,7 +84,14 @@ describe.skipIf(!hasEnvoy)('Envoy with rendered VirtualServices', () => {
       const state = await readEnvoy((path) => envoy.admin(path));
       for (const route of routes) {
         expect(servedRoutes(state, route, clustersOf(SITE, route))).toEqual([
-          { config: 'http.80', rule: 'fnmesh-split', split: route.split, others: [], inactive: [] },
+          {
+            config: 'http.80',
+            rule: 'fnmesh-split',
+            split: route.split,
+            others: [],
+            inactive: [],
+            routeHeaders: headersOf(route),
+          },
         ]);
       }
     });

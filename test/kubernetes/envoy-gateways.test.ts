@@ -129,6 +129,27 @@ describe.skipIf(!hasEnvoy)('a real Envoy', () => {
     ]);
   });
 
+  test('says what a shared proxy is told, and that dedicated ones are told nothing any more', async () => {
+    const split = { v1: 9000, v2: 1000 };
+    const shared = siteOf({ proxy: 'shared' });
+    const objects = renderRoutes(shared, { route: route(split), revision: 1, history: [] });
+    const proxies = new GatewayProxies(fakeCluster(), [envoy.adminUrl]);
+    const alone = routeConfigurationOf('http.80', SITE.host, objects);
+    await envoy.serve(alone);
+    const [state] = await proxies.proxies(shared, route(split));
+    expect(state).toMatchObject({
+      split,
+      routeHeaders: { v1: ['cart/v1 t/shop/cart/v1'], v2: ['cart/v2 t/shop/cart/v2'] },
+    });
+    const single = renderRoutes(shared, { route: route({ v1: 10_000 }), revision: 1, history: [] });
+    await envoy.serve(routeConfigurationOf('http.80', SITE.host, single));
+    expect((await proxies.proxies(shared, route({ v1: 10_000 })))[0]!.routeHeaders).toEqual({
+      v1: ['cart/v1 t/shop/cart/v1'],
+    });
+    await envoy.serve(configOf(split));
+    expect((await proxies.proxies(SITE, route(split)))[0]!.routeHeaders).toBeUndefined();
+  });
+
   test('asked through a port-forward to each of its Pods, once for all that ask together', async () => {
     const cluster = clusterOfThe(istioGateway, pod('a', SELECTOR), pod('b', SELECTOR));
     const forwarded: string[] = [];

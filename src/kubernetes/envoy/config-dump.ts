@@ -5,7 +5,7 @@ import { WHOLE } from '../../routing/route.js';
 import type { Route, Split, VersionName } from '../../routing/route.js';
 import { shareOut } from '../../routing/share-out.js';
 import { versionsOf } from '../../routing/versions.js';
-import { SERVICE_PORT, versionObject } from '../names.js';
+import { ROUTE_HEADER, SERVICE_PORT, versionObject } from '../names.js';
 import type { Site } from '../site.js';
 import { serviceHost } from '../render/virtual-service.js';
 import { findRoute } from './match.js';
@@ -34,6 +34,8 @@ export type ServedRoute = {
   others: string[];
   /** Versions, with or without weight, whose cluster takes no requests yet, or no longer. */
   inactive: VersionName[];
+  /** ROUTE_HEADER as it is set for the versions that are listed; absent: for none of them. */
+  routeHeaders?: Readonly<Record<VersionName, string>>;
 };
 
 /** Requests that a version's cluster has answered since Envoy made it; errors are those with a status of 500 and more. */
@@ -99,10 +101,13 @@ export function servedRoutes(
     if (found === undefined) return [];
     const weights = Object.fromEntries(versions.map((version) => [version, 0]));
     const others: string[] = [];
-    for (const { name, weight } of found?.targets ?? []) {
+    const routeHeaders: Record<VersionName, string> = {};
+    for (const { name, weight, headers } of found?.targets ?? []) {
       const version = byCluster.get(name);
+      const told = headers[ROUTE_HEADER.toLowerCase()];
       if (version !== undefined) weights[version] = weights[version]! + weight;
       else if (weight > 0) others.push(name);
+      if (version !== undefined && told !== undefined) routeHeaders[version] = told;
     }
     const serves = others.length === 0 && Object.values(weights).some((weight) => weight > 0);
     const shares = serves ? shareOut(WHOLE, versions, weights) : [];
@@ -113,6 +118,7 @@ export function servedRoutes(
         split: serves ? Object.fromEntries(shares.map(({ version, points }) => [version, points])) : null,
         others,
         inactive,
+        ...(Object.keys(routeHeaders).length > 0 && { routeHeaders }),
       },
     ];
   });

@@ -3,6 +3,7 @@
 import { parallel } from '../../process/parallel.js';
 import { sameShares } from '../../routing/diff.js';
 import type { Route } from '../../routing/route.js';
+import { versionsOf } from '../../routing/versions.js';
 import type { Cluster } from '../cluster.js';
 import type { DataPlane, ProxyState, SitePlace } from '../data-plane.js';
 import { GATEWAY_NAME } from '../detect/gateway-pods.js';
@@ -10,7 +11,7 @@ import { KINDS } from '../object.js';
 import type { KubeObject } from '../object.js';
 import { adminAt, adminIn } from './admin.js';
 import { clustersOf, readEnvoy, servedRoutes } from './config-dump.js';
-import type { AdminGet, EnvoyState } from './config-dump.js';
+import type { AdminGet, EnvoyState, ServedRoute } from './config-dump.js';
 
 /** How many are asked at a time. */
 const JOBS = 8;
@@ -118,7 +119,21 @@ function proxyState(
   if (row === undefined) return { split: null, inactive: [] };
   const { split } = row;
   const inactive = row.inactive.filter((version) => (split?.[version] ?? 0) > 0);
-  return { split, inactive: inactive.map((version) => clusters[version]!) };
+  const routeHeaders = headersIn(serving);
+  return {
+    split,
+    inactive: inactive.map((version) => clusters[version]!),
+    ...(routeHeaders !== null && { routeHeaders }),
+  };
+}
+
+function headersIn(rows: readonly ServedRoute[]): NonNullable<ProxyState['routeHeaders']> | null {
+  const told = rows.map(({ routeHeaders = {} }) => routeHeaders);
+  const versions = versionsOf(Object.assign({}, ...told) as Record<string, string>);
+  if (versions.length === 0) return null;
+  return Object.fromEntries(
+    versions.map((version) => [version, [...new Set(told.map((each) => each[version] ?? ''))]]),
+  );
 }
 
 function isRunning({ metadata, status }: KubeObject): boolean {

@@ -20,10 +20,15 @@ type Match = {
   grpc?: object;
 };
 
-type RouteEntry = {
+type HeaderAdditions = { request_headers_to_add?: { header?: { key?: string; value?: string } }[] };
+
+type RouteEntry = HeaderAdditions & {
   name?: string;
   match?: Match;
-  route?: { cluster?: string; weighted_clusters?: { clusters?: { name?: string; weight?: number }[] } };
+  route?: {
+    cluster?: string;
+    weighted_clusters?: { clusters?: (HeaderAdditions & { name?: string; weight?: number })[] };
+  };
 };
 
 /** A RouteConfiguration as `config_dump` gives it, as far as it is looked at. */
@@ -32,8 +37,13 @@ export type RouteConfig = {
   virtual_hosts?: { domains?: string[]; routes?: RouteEntry[] }[];
 };
 
-/** The clusters that a route leads to, with their weights; none for a redirect or an answer of Envoy's own. */
-export type FoundRoute = { name: string | undefined; targets: { name: string; weight: number }[] };
+/**
+ * The clusters that a route leads to, with their weights, and the request headers that it sets for each, by their names
+ * in lower case; none for a redirect or an answer of Envoy's own.
+ */
+export type FoundRoute = { name: string | undefined; targets: Target[] };
+
+type Target = { name: string; weight: number; headers: Readonly<Record<string, string>> };
 
 /**
  * The route for `GET path` of the host without further headers; null when the host is there and no route fits,
@@ -46,7 +56,19 @@ export function findRoute(config: RouteConfig, host: string, path: string): Foun
   if (!entry) return null;
   const { cluster, weighted_clusters: weighted } = entry.route ?? {};
   const listed = weighted?.clusters ?? (cluster === undefined ? [] : [{ name: cluster, weight: 1 }]);
-  return { name: entry.name, targets: listed.map(({ name = '', weight = 0 }) => ({ name, weight })) };
+  const common = headersOf(entry);
+  return {
+    name: entry.name,
+    targets: listed.map(({ name = '', weight = 0, ...each }) => {
+      return { name, weight, headers: { ...common, ...headersOf(each) } };
+    }),
+  };
+}
+
+function headersOf({ request_headers_to_add: added = [] }: HeaderAdditions): Record<string, string> {
+  return Object.fromEntries(
+    added.map(({ header: { key = '', value = '' } = {} }) => [key.toLowerCase(), value]),
+  );
 }
 
 /** An exact domain counts before `*.example.com`, the longest of these, and before `*`; a `*` without routes is no host. */

@@ -17,7 +17,7 @@ import { checkOverlap } from '../render/check-route.js';
 import { routeKind } from '../render/routes.js';
 import { renderWorkloads } from '../render/workloads.js';
 import type { Site } from '../site.js';
-import { awaitArrived } from './arrived.js';
+import { type AwaitedRoute, awaitArrived } from './arrived.js';
 import { awaitEndpoints, awaitRollouts, WAIT_TIMES, type WaitTimes } from './await.js';
 import { gatewayToMake } from './gateway-object.js';
 import { parked } from './live-routes.js';
@@ -44,8 +44,8 @@ const CREATED_GATEWAY = 'Gateway';
 /** Makes and removes proxies, Services and what guards them. */
 export class KubernetesFront implements Front {
   readonly #times: WaitTimes;
-  /** The routes of the last plan: as they are, and over them as they shall be. */
-  #routes = new Map<FunctionName, { route: Route; isGone: boolean }>();
+  /** The routes of the last plan: as they are, and as they shall be. */
+  #routes: Record<'there' | 'written', readonly Route[]> = { there: [], written: [] };
 
   constructor(
     private readonly cluster: Cluster,
@@ -93,16 +93,7 @@ export class KubernetesFront implements Front {
     if (routes.length > 0) await this.#gateway(plan, around);
     await refuseTaken(cluster, site, createdIn(plan));
     if (routes.length === 0) await this.#withoutPin(plan);
-    this.#routes = new Map([
-      ...before.map((route): [string, { route: Route; isGone: boolean }] => [
-        route.function,
-        { route, isGone: true },
-      ]),
-      ...routes.map((route): [string, { route: Route; isGone: boolean }] => [
-        route.function,
-        { route, isGone: false },
-      ]),
-    ]);
+    this.#routes = { there: before, written: routes };
     for (const text of plan.notes) this.options.emit?.({ type: 'note', text });
     return plan;
   }
@@ -176,7 +167,7 @@ export class KubernetesFront implements Front {
         return awaitArrived(
           where,
           this.options.dataPlane ?? null,
-          step.functions.flatMap((fn) => this.#routes.get(fn) ?? []),
+          step.functions.flatMap((fn) => this.#awaited(fn, plan.before.includes(step) ? 'there' : 'written')),
         );
       case 'drain': {
         const what = plan.before.includes(step)
@@ -192,6 +183,15 @@ export class KubernetesFront implements Front {
           cluster.remove(kindNamed(kind), namespace, name, uid === '' ? undefined : { uid }),
         ));
     }
+  }
+
+  /** The function's route at that time, or that it is no more. */
+  #awaited(fn: FunctionName, state: 'there' | 'written'): AwaitedRoute[] {
+    const of = ({ function: name }: Route): boolean => name === fn;
+    const route = this.#routes[state].find(of);
+    if (route !== undefined) return [{ route, state }];
+    const other = this.#routes[state === 'there' ? 'written' : 'there'].find(of);
+    return other === undefined ? [] : [{ route: other, state: 'gone' }];
   }
 
   async #apply(objects: readonly KubeObject[], plan: FrontPlan, emit: Emit): Promise<void> {

@@ -257,6 +257,62 @@ describe('the gateway', () => {
     });
   });
 
+  test('changes the mode of the proxies: what it tells them is waited for, there and back', async () => {
+    const cluster = living();
+    await wire(cluster, site(), [two[0]!]);
+    const told = { v1: ['cart/v1 t/shop/cart/v1'] };
+    const plain = { proxy: 'gw-1', split: { v1: 10_000, v2: 0 }, inactive: [] };
+    const states: Record<string, ProxyState> = {
+      none: plain,
+      'another one': { ...plain, routeHeaders: { v1: ['cart/v1 t/shop/cart/old'] } },
+      'none on one port': { ...plain, routeHeaders: { v1: ['', 'cart/v1 t/shop/cart/v1'] } },
+      'the right one': { ...plain, routeHeaders: told },
+    };
+    const switched = async (at: Site, answers: string[]): Promise<string[]> => {
+      const asked: string[] = [];
+      const dataPlane: DataPlane = {
+        proxies: () => {
+          const state = answers[Math.min(asked.length, answers.length - 1)]!;
+          asked.push(state);
+          return Promise.resolve([states[state]!]);
+        },
+      };
+      await wire(cluster, at, [two[0]!], { dataPlane, times: { ...times, readyMs: 500 } });
+      return asked;
+    };
+    const shared = site({ proxy: 'shared' });
+    const toShared = ['none', 'another one', 'none on one port', 'the right one'];
+    expect(await switched(shared, toShared)).toEqual(toShared);
+    const toDedicated = ['the right one', 'none'];
+    expect(await switched(site(), toDedicated)).toEqual(toDedicated);
+    await expect(switched(shared, ['none'])).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringContaining('gw-1 still has the old route of shop/cart') as string,
+    });
+    expect(names(cluster, KINDS.Deployment)).toContain('shop-cart-v1');
+  });
+
+  test('before Services lead elsewhere it is asked for the routes as they were, not for those to come', async () => {
+    const cluster = living();
+    await wire(cluster, site(), [two[0]!]);
+    // A run that was broken off has made the Service of v3, and not its part of the route.
+    const [service] = cluster.objects(KINDS.Service);
+    cluster.put({ ...service!, metadata: { ...service!.metadata, uid: 'v3', name: 'shop-cart-v3' } });
+    const asked: Route[] = [];
+    const old = { proxy: 'gw-1', split: { v1: 10_000, v2: 0 }, inactive: [] };
+    const dataPlane: DataPlane = {
+      proxies: (_, each) => {
+        asked.push(each);
+        const routeHeaders = { v1: ['cart/v1 t/shop/cart/v1'] };
+        const now = { ...old, split: { ...old.split, v3: 0 }, routeHeaders };
+        return Promise.resolve([asked.length === 1 ? old : now]);
+      },
+    };
+    const next = route('cart', ['v1', 'v2', 'v3']);
+    await wire(cluster, site({ proxy: 'shared' }), [next], { dataPlane });
+    expect(asked).toEqual([two[0], next]);
+  });
+
   test('keeps an old split: wire says so, and nothing goes', async () => {
     const old = { proxy: 'gw-1', split: { v1: 1, v2: 9_999 }, inactive: [] };
     const dataPlane: DataPlane = { proxies: () => Promise.resolve([old]) };
