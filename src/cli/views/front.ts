@@ -9,6 +9,8 @@ const LONGEST_VALUE = 60;
 const MOST_SHOWN = 12;
 /** The most names that are shown of those of one kind which go. */
 const MOST_NAMES = 8;
+/** v2 before v10. */
+const BY_NUMBER = new Intl.Collator('en', { numeric: true });
 
 /** Each object and route that changes, of many only how many, and how many there are in all. */
 export function frontLines(front: FrontRows | null, dry: boolean): string[] {
@@ -41,7 +43,10 @@ export function goneLines(front: FrontRows | null, dry: boolean): string[] {
   }
   const lines = [...groups.values()].map((rows) => {
     const [{ kind, namespace } = { kind: '', namespace: '' }] = rows;
-    const names = rows.slice(0, MOST_NAMES).map(({ name }) => name);
+    const names = rows
+      .map(({ name }) => name)
+      .sort(BY_NUMBER.compare)
+      .slice(0, MOST_NAMES);
     const more = rows.length > MOST_NAMES ? ` and ${rows.length - MOST_NAMES} more` : '';
     return `${dry ? 'would remove' : 'removed'} ${rows.length} × ${kind} in ${namespace}: ${names.join(', ')}${more}`;
   });

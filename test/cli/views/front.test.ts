@@ -55,7 +55,10 @@ test('of many only how many', () => {
 test('what goes: the routes first, a line a kind, however many there are', () => {
   const gone = front({
     objects: [
-      ...names(300).map((name) => object('remove', 'Deployment', name)),
+      // In the order in which they are removed.
+      ...names(300)
+        .reverse()
+        .map((name) => object('remove', 'Deployment', name)),
       object('remove', 'Secret', 'pin'),
       object('update', 'Service', 'stays'),
     ],
