@@ -2,8 +2,9 @@
 import { FnmeshError } from '../../errors.js';
 import type { Cluster } from '../cluster.js';
 import { LABELS } from '../names.js';
-import { apiVersionOf, KINDS, type KubeObject } from '../object.js';
+import { apiVersionOf, KINDS, type KubeObject, objectName } from '../object.js';
 import type { Site } from '../site.js';
+import { gatewaysOf, isOfApi } from './live-routes.js';
 
 /** The name of the listener when nobody says one. */
 const LISTENER = 'http';
@@ -47,6 +48,33 @@ export async function gatewayToMake(cluster: Cluster, site: Site): Promise<KubeO
       ],
     },
   };
+}
+
+/**
+ * What to say of the site's Gateway when the last route of the app goes; null: nothing, for fnmesh did not make it.
+ * @param routes Route objects of all apps, as far as they may be seen.
+ */
+export function gatewayThatStays(
+  site: Site,
+  gateway: KubeObject,
+  routes: readonly KubeObject[],
+): string | null {
+  if (gateway.metadata.labels?.[LABELS.managedBy] !== 'fnmesh') return null;
+  const { namespace, name } = site.gateway;
+  const isApps = ({ metadata }: KubeObject): boolean =>
+    metadata.namespace === site.namespace && metadata.labels?.[LABELS.app] === site.app;
+  const other = routes.find(
+    (object) =>
+      isOfApi(site, object) &&
+      !isApps(object) &&
+      gatewaysOf(object).some((gateway) => gateway.split('#', 1)[0] === `${namespace}/${name}`),
+  );
+  const { plural, group } = site.api === 'istio' ? KINDS.IstioGateway : KINDS.Gateway;
+  const why =
+    other === undefined
+      ? `other apps may use it. If none does: kubectl delete ${plural}.${group} -n ${namespace} ${name}`
+      : `${objectName(other)} is bound to it`;
+  return `Gateway ${namespace}/${name}, which fnmesh made, stays: ${why}`;
 }
 
 /** Of Istio's classes, those for other purposes do not count (Istio 1.31: istio-waypoint, istio-remote, istio-east-west). */

@@ -102,8 +102,13 @@ export function leftParked(site: Site, live: readonly KubeObject[]): KubeObject[
 
 const isForMesh = ({ metadata }: KubeObject): boolean => metadata.labels?.[LABELS.mesh] !== undefined;
 
-/** What a route object is bound to, for people: `Gateway istio-ingress/public#https`, `gateway istio-ingress/public`. */
+/** What a route object is bound to, for people: `istio-ingress/public#https, mesh`. */
 export function bindingOf(object: KubeObject): string {
+  return gatewaysOf(object).join(', ');
+}
+
+/** What a route object is bound to: `istio-ingress/public#https`, `istio-ingress/public`, `mesh`. */
+export function gatewaysOf(object: KubeObject): string[] {
   const spec = object['spec'] as {
     parentRefs?: { namespace?: string; name: string; sectionName?: string }[];
     gateways?: string[];
@@ -112,7 +117,11 @@ export function bindingOf(object: KubeObject): string {
     ({ namespace, name, sectionName }) =>
       `${namespace ?? object.metadata.namespace ?? ''}/${name}${sectionName === undefined ? '' : `#${sectionName}`}`,
   );
-  return [...parents, ...(spec.gateways ?? [])].join(', ');
+  const { namespace = '' } = object.metadata;
+  const gateways = (spec.gateways ?? []).map((name) =>
+    name === 'mesh' || name.includes('/') ? name : `${namespace}/${name}`,
+  );
+  return [...parents, ...gateways];
 }
 
 /**

@@ -19,7 +19,7 @@ import { renderWorkloads } from '../render/workloads.js';
 import type { Site } from '../site.js';
 import { type AwaitedRoute, awaitArrived } from './arrived.js';
 import { awaitEndpoints, awaitRollouts, WAIT_TIMES, type WaitTimes } from './await.js';
-import { gatewayToMake } from './gateway-object.js';
+import { gatewayThatStays, gatewayToMake } from './gateway-object.js';
 import { parked } from './live-routes.js';
 import { refuseTaken } from './live.js';
 import { planFront } from './plan.js';
@@ -91,6 +91,10 @@ export class KubernetesFront implements Front {
       );
     await this.#checkForeign(plan, around);
     if (routes.length > 0) await this.#gateway(plan, around);
+    else if (before.length > 0 && around.gateway) {
+      const note = gatewayThatStays(site, around.gateway, around.routes);
+      if (note !== null) plan.notes.push(note);
+    }
     await refuseTaken(cluster, site, createdIn(plan));
     if (routes.length === 0) await this.#withoutPin(plan);
     this.#routes = { there: before, written: routes };

@@ -19,10 +19,12 @@ const times = { pollMs: 1, readyMs: 2_000, spreadMs: 1 };
 const frontOf = (cluster: FakeCluster, at: Site = site(), options: FrontOptions = {}, makeGateway = false) =>
   new KubernetesFront(cluster, at, { drainMs: 1, makeGateway }, { times, ...options });
 
-const known = (cluster: FakeCluster): RoutedFunction[] =>
-  [...cluster.objects(KINDS.HTTPRoute), ...cluster.objects(KINDS.VirtualService)].flatMap(
-    (object) => readRoute(object) ?? [],
+const routesOf = (cluster: FakeCluster) =>
+  [...cluster.objects(KINDS.HTTPRoute), ...cluster.objects(KINDS.VirtualService)].filter(
+    ({ metadata }) => metadata.labels?.[LABELS.app] === 'shop',
   );
+const known = (cluster: FakeCluster): RoutedFunction[] =>
+  routesOf(cluster).flatMap((object) => readRoute(object) ?? []);
 
 /** All of a wire, with routes put in as a router would. */
 async function wire(cluster: FakeCluster, at: Site, routes: readonly Route[], options: FrontOptions = {}) {
@@ -32,7 +34,7 @@ async function wire(cluster: FakeCluster, at: Site, routes: readonly Route[], op
   await front.prepare(plan, (event) => events.push(event));
   for (const each of routes)
     for (const object of renderRoutes(at, { route: each, revision: 1, history: [] })) cluster.put(object);
-  for (const object of cluster.objects(KINDS.HTTPRoute))
+  for (const object of routesOf(cluster))
     if (!routes.some(({ function: fn }) => fn === object.metadata.labels?.[LABELS.function]))
       cluster.drop(object);
   await front.settle(plan, (event) => events.push(event));
@@ -220,6 +222,35 @@ describe('the gateway', () => {
     expect(cluster.objects(KINDS.Gateway)).toMatchObject([
       { spec: { gatewayClassName: 'istio', listeners: [{ name: 'http', hostname: 'shop.example.com' }] } },
     ]);
+  });
+
+  test('that fnmesh made stays when the app goes, and it is said who uses it or how it goes', async () => {
+    for (const api of ['gateway-api', 'istio'] as const) {
+      const cluster = living();
+      const made = api === 'istio' ? ISTIO_GATEWAY : GATEWAY;
+      cluster.put(ISTIO_GATEWAY);
+      const notes = async (): Promise<string[]> => {
+        await wire(cluster, site({ api }), two);
+        return (await wire(cluster, site({ api }), [])).plan.notes;
+      };
+      expect(await notes()).toEqual([]);
+      cluster.edit(made, (it) => (it.metadata.labels = { [LABELS.managedBy]: 'fnmesh' }));
+      const resource =
+        api === 'istio' ? 'gateways.networking.istio.io' : 'gateways.gateway.networking.k8s.io';
+      const stays = 'Gateway istio-ingress/public, which fnmesh made, stays: ';
+      expect(await notes()).toEqual([
+        `${stays}other apps may use it. If none does: kubectl delete ${resource} -n istio-ingress public`,
+      ]);
+      const other = { app: 'blog', namespace: 'blog', host: 'blog.example.com', api };
+      const [theirs] = renderRoutes(site(other), {
+        route: { ...route('blog', ['v1']), app: 'blog', host: 'blog.example.com' },
+        revision: 1,
+        history: [],
+      });
+      cluster.put(theirs!);
+      expect(await notes()).toEqual([`${stays}${theirs!.kind} blog/blog is bound to it`]);
+      expect(cluster.objects(api === 'istio' ? KINDS.IstioGateway : KINDS.Gateway)).toHaveLength(1);
+    }
   });
 
   test('still has an old route: what that leads to stays', async () => {
