@@ -117,6 +117,13 @@ describe('a target with', () => {
   });
 });
 
+test('a gateway to forward that is not there', async () => {
+  stage.targets({ lab: { gateway: 'istio-ingress/nowhere' } });
+  const ran = await runCli(stage, ['forward', '--port', '0', '--target', 'lab']);
+  const way = /kubectl get gateways\.networking\.istio\.io -A, and one of them as gateway:/;
+  await expectRefused(ran, 2, /there is no Gateway istio-ingress\/nowhere/, way);
+});
+
 describe('a kubeconfig', () => {
   const deploy = ['deploy', '--all', '--target', 'lab'];
   beforeAll(() => stage.targets());

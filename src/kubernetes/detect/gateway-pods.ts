@@ -28,7 +28,9 @@ export async function gatewayPods(
   const what = `Gateway ${namespace}/${name}`;
   const gateway = await cluster.get(kind, namespace, name);
   if (gateway === null) {
-    throw new FnmeshError('not_found', `there is no ${what}`, { try: 'fnmesh doctor --target NAME' });
+    throw new FnmeshError('not_found', `there is no ${what}`, {
+      try: `kubectl get ${kind.plural}.${kind.group} -A, and one of them as gateway: of the target in fnmesh.yaml`,
+    });
   }
   const doors = doorsOf(gateway, { namespace: site.namespace, labels: null }).filter(
     (door) => admitsHost(door, site.host) && (listener === undefined || door.listener === listener),
