@@ -56,8 +56,8 @@ describe('the embedded gateway', () => {
       }
       expect(Object.keys(expected)).toEqual(expect.arrayContaining([...counts.keys()]));
       for (const [who, share] of Object.entries(expected)) {
-        // The gateway never strays further than this from the exact share.
-        expect(Math.abs((counts.get(who) ?? 0) - share * times)).toBeLessThanOrEqual(share === 1 ? 0 : 2);
+        // The gateway is never more than 2 from the exact share of all requests so far: between two moments, than 4.
+        expect(Math.abs((counts.get(who) ?? 0) - share * times)).toBeLessThanOrEqual(share === 1 ? 0 : 4);
       }
     });
   });

@@ -46,10 +46,16 @@ describe('processes', () => {
   test('each process has one call at a time; there are no more than the limit', async () => {
     plane = await testPlane({ perSlot: 3 });
     const fn = plane.add('f');
-    const answers = await Promise.all(Array.from({ length: 9 }, () => invoke(plane, fn, 'together 100')));
-    expect(answers.map(({ status }) => status)).toEqual(Array(9).fill(200));
-    expect(answers.every(({ text }) => text.startsWith('1 '))).toBe(true);
-    expect(new Set(answers.map(({ text }) => pidOf(text))).size).toBe(3);
+    const pids = new Set<number>();
+    // A busy machine may be done with the first calls before the third process is there.
+    for (let round = 0; round < 20 && pids.size < 3; round++) {
+      const calls = Array.from({ length: 9 }, () => invoke(plane, fn, 'together 100'));
+      const answers = await Promise.all(calls);
+      expect(answers.map(({ status }) => status)).toEqual(Array(9).fill(200));
+      expect(answers.every(({ text }) => text.startsWith('1 '))).toBe(true);
+      for (const { text } of answers) pids.add(pidOf(text));
+    }
+    expect(pids.size).toBe(3);
   });
 
   test('calls that wait are taken in the order they came', async () => {
