@@ -1,7 +1,8 @@
 // The base of every command: flags they share, output, progress, and what `--json` and exit codes mean.
 import { Command, Flags } from '@oclif/core';
+import { FnmeshError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { commandLine } from './command-line.js';
+import { carried, commandLine } from './command-line.js';
 import { resultEnvelope } from './envelope.js';
 import { progress } from './progress.js';
 import { report } from './report.js';
@@ -33,6 +34,18 @@ export abstract class BaseCommand extends Command {
     return commandLine(this.id ?? '', this.argv);
   }
 
+  /** A command that is suggested, with what was typed of where commands act. */
+  protected carried(suggestion: string): string {
+    const flagsOf = (id: string): string[] | undefined => {
+      const found = this.config.findCommand(id);
+      return found && Object.keys(found.flags);
+    };
+    const letters = Object.entries(this.ctor.flags).flatMap(([name, { char }]) =>
+      char ? [[name, char]] : [],
+    );
+    return carried(suggestion, this.argv, flagsOf, Object.fromEntries(letters) as Record<string, string>);
+  }
+
   /**
    * Prints the result: its text view, or with `--json` its envelope. `ok: false` = the work was done and found
    * failures: exit code 1, or `exit` where that says more.
@@ -58,7 +71,16 @@ export abstract class BaseCommand extends Command {
 
   protected override catch(error: Error): Promise<void> {
     this.#progress?.end();
-    report(error, this.json, this.id ?? '');
+    report(this.#withPlace(error), this.json, this.id ?? '');
     return Promise.resolve();
+  }
+
+  /** An error whose suggestion acts where this command did. */
+  #withPlace(error: Error): Error {
+    if (!(error instanceof FnmeshError) || error.try === undefined) return error;
+    const line = this.carried(error.try);
+    return line === error.try
+      ? error
+      : new FnmeshError(error.code, error.message, { try: line, cause: error });
   }
 }

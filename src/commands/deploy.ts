@@ -6,7 +6,7 @@ import { outputView } from '../cli/views/deploy.js';
 import { foreseenView, rolloutView } from '../cli/views/rollout.js';
 import { deployFor, outputFor, planFor } from '../compose-deploy.js';
 import { isFine, isOnlyUnready } from '../deploy/outcome.js';
-import { labelOf } from '../deploy/result.js';
+import { type DeployResult, labelOf } from '../deploy/result.js';
 
 /** `fnmesh deploy`: builds what changed and deploys it through the Fn API. */
 export default class Deploy extends BaseCommand {
@@ -44,6 +44,7 @@ export default class Deploy extends BaseCommand {
     }
     if (flags['dry-run']) {
       const { plan, gateway } = await planFor(asked, selectors, this.emit);
+      this.#withPlace(plan);
       return this.done(plan, () => foreseenView(plan, gateway, flags.prune), isFine(plan));
     }
     const { result, gateway } = await deployFor(asked, selectors, {
@@ -53,7 +54,13 @@ export default class Deploy extends BaseCommand {
         return confirm(question, flags.yes, this.line);
       },
     });
+    this.#withPlace(result);
     const text = (): string => rolloutView(result, gateway, process.cwd());
     this.done(result, text, isFine(result), isOnlyUnready(result) ? 3 : 1);
+  }
+
+  /** What to type next acts where this deploy did. */
+  #withPlace(result: DeployResult): void {
+    for (const hint of result.next) hint.command = this.carried(hint.command);
   }
 }

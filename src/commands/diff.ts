@@ -27,6 +27,7 @@ export default class Diff extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Diff);
     const { plan, gateway } = await planFor(flags, args.targets ?? [], this.emit);
+    for (const hint of plan.next) hint.command = this.carried(hint.command);
     const drift = isDrift(plan);
     this.done(
       { drift, ...plan },

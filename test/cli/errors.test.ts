@@ -48,6 +48,7 @@ const CASES: [line: string, code: number, says: RegExp, tries?: RegExp][] = [
   ['destroy', 2, /what to remove/],
   ['destroy v1', 1, /100 %/, /shift/],
   ['destroy v2', 2, /needs a yes/, /--yes/],
+  ['destroy v1 --target local', 1, /100 %/, /fnmesh shift hello\/v2=100 --target local$/m],
   ['destroy v2 --app hello --target local', 2, /a yes/, /destroy v2 --app hello --target local --yes$/m],
   ['destroy nope/v1 --yes', 2, /nope/],
   ['deploy nope', 2, /nope/],
