@@ -94,4 +94,6 @@ test.each<[string, Partial<Site>]>([
       to: site.settings.image,
     },
   ]);
+  // Who comes after has the host to itself.
+  for (const object of routes) await cluster.remove(kindOf(object)!, namespace, object.metadata.name);
 });
