@@ -21,12 +21,14 @@ export function plainName(text: string): string | undefined {
   const lines = text.split(/\r?\n/);
   // Outside of indented lines and comments, only `key:` lines, one of them `name:`.
   const top = lines.filter((line) => !/^(\s|#|$)/.test(line));
-  if (!top.every((line) => /^[A-Za-z_]+:(\s|$)/.test(line))) return undefined;
+  // What is indented before the first of them may be a block scalar that all of them are the text of.
+  const first = lines.find((line) => !/^\s*(#|$)/.test(line)) ?? '';
+  if (![first, ...top].every((line) => /^[A-Za-z_]+:(\s|$)/.test(line))) return undefined;
   const [only, ...others] = top.filter((line) => line.startsWith('name:'));
   const found =
     others.length === 0 ? /^name:[ \t]+([A-Za-z][\w-]*)[ \t]*$/.exec(only?.replace(/ #.*$/, '') ?? '') : null;
-  // The line below may go on with the name.
-  const below = lines[lines.indexOf(only ?? '') + 1] ?? '';
+  // The next line with anything on it may go on with the name.
+  const below = lines.slice(lines.indexOf(only ?? '') + 1).find((line) => line.trim() !== '') ?? '';
   const name = found?.[1];
   return name === undefined || /^\s/.test(below) || /^(true|false|null|yes|no|on|off|y|n)$/i.test(name)
     ? undefined
