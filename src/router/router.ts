@@ -24,13 +24,16 @@ export type Reason = {
   /** Who, as `user@machine`. */
   by: string;
   message?: string;
-  /** undo: the number of the change that is undone. */
+  /** undo: the number of the change that is undone; of several with that number, the one of the same functions. */
   undoes?: number;
   /** undo --to: the number of the change whose outcome is restored. */
   to?: number;
 };
 
-/** One entry of the history. Numbers rise by one with every change of an app. */
+/**
+ * One entry of the history. Numbers rise by one with every change of an app; on a cluster, changes that clients make at
+ * once have one number, and no function in common.
+ */
 export type Change = Reason & {
   number: number;
   /** RFC 3339, UTC. */

@@ -18,50 +18,57 @@ export type ChangeRecord = {
 };
 
 /** The outcome of a replay. */
-export type UndoState = {
-  /** For each function the numbers of the changes not yet undone, oldest first. */
-  readonly stacks: ReadonlyMap<FunctionName, readonly number[]>;
-  /** The numbers of the changes that were undone and stayed so. */
-  readonly undone: ReadonlySet<number>;
+export type UndoState<C extends ChangeRecord> = {
+  /** For each function the changes not yet undone, oldest first. */
+  readonly stacks: ReadonlyMap<FunctionName, readonly C[]>;
+  /** The changes that were undone and stayed so. */
+  readonly undone: ReadonlySet<C>;
 };
 
 /** A stack that shares its lower part with earlier ones, so that keeping every past state costs little. */
-type Stack = { readonly top: number; readonly below: Stack } | null;
+type Stack<C> = { readonly top: C; readonly below: Stack<C> } | null;
 
 /**
  * Replays changes, oldest first. A change that moved a function's shares is pushed on that function's stack. An
  * undo pops the change it `undoes` from every stack it stands in; an undo `to` N makes the stacks of its functions
  * what they were right after N. A function that got its route, or lost it, starts with an empty stack. A deploy or
- * wire that left the shares alone does not count.
+ * wire that left the shares alone does not count. Changes that have one number have no function in common: which of
+ * them an undo means, its functions tell.
  */
-export function undoStack(changes: readonly ChangeRecord[]): UndoState {
-  const stacks = new Map<FunctionName, Stack>();
+export function undoStack<C extends ChangeRecord>(changes: readonly C[]): UndoState<C> {
+  const stacks = new Map<FunctionName, Stack<C>>();
   /** What each function's stack has been, from change `since` on. */
-  const past = new Map<FunctionName, { since: number; stack: Stack }[]>();
-  const undone = new Set<number>();
-  const stackOf = (fn: FunctionName): Stack => stacks.get(fn) ?? null;
-  const isStacked = (number: number) => [...stacks.values()].some((stack) => numbers(stack).includes(number));
+  const past = new Map<FunctionName, { since: number; stack: Stack<C> }[]>();
+  const undone = new Set<C>();
+  const numbered = new Map<number, C[]>();
+  const stackOf = (fn: FunctionName): Stack<C> => stacks.get(fn) ?? null;
+  const isStacked = (change: C) => [...stacks.values()].some((stack) => inStack(stack).includes(change));
 
   for (const change of changes) {
     const touched = new Set(change.functions.map((row) => row.function));
     if (change.undoes !== undefined) {
-      for (const [fn, stack] of stacks) {
-        if (!numbers(stack).includes(change.undoes)) continue;
-        stacks.set(fn, without(stack, change.undoes));
-        touched.add(fn);
+      const taken = numbered
+        .get(change.undoes)
+        ?.find(({ functions }) => functions.some((row) => touched.has(row.function)));
+      if (taken !== undefined) {
+        for (const [fn, stack] of stacks) {
+          if (!inStack(stack).includes(taken)) continue;
+          stacks.set(fn, without(stack, taken));
+          touched.add(fn);
+        }
+        undone.add(taken);
       }
-      undone.add(change.undoes);
     } else if (change.to !== undefined) {
       const { to } = change;
-      const left = [...touched].flatMap((fn) => numbers(stackOf(fn)));
+      const left = [...touched].flatMap((fn) => inStack(stackOf(fn)));
       for (const fn of touched)
         stacks.set(fn, past.get(fn)?.findLast(({ since }) => since <= to)?.stack ?? null);
-      for (const number of left) if (!isStacked(number)) undone.add(number);
-      for (const fn of touched) for (const number of numbers(stackOf(fn))) undone.delete(number);
+      for (const one of left) if (!isStacked(one)) undone.add(one);
+      for (const fn of touched) for (const one of inStack(stackOf(fn))) undone.delete(one);
     } else {
       for (const { function: fn, before, after } of change.functions) {
         if (before === null || after === null) stacks.set(fn, null);
-        else if (!sameShares(before, after)) stacks.set(fn, { top: change.number, below: stackOf(fn) });
+        else if (!sameShares(before, after)) stacks.set(fn, { top: change, below: stackOf(fn) });
       }
     }
     for (const fn of touched) {
@@ -69,8 +76,9 @@ export function undoStack(changes: readonly ChangeRecord[]): UndoState {
       states.push({ since: change.number, stack: stackOf(fn) });
       past.set(fn, states);
     }
+    numbered.set(change.number, [...(numbered.get(change.number) ?? []), change]);
   }
-  return { stacks: new Map([...stacks].map(([fn, stack]) => [fn, numbers(stack).reverse()])), undone };
+  return { stacks: new Map([...stacks].map(([fn, stack]) => [fn, inStack(stack).reverse()])), undone };
 }
 
 /** Whether the change did something to the function's stack: it moved, made or took away traffic, or undid that. */
@@ -82,16 +90,16 @@ export function affects(change: ChangeRecord, fn: FunctionName): boolean {
   );
 }
 
-/** The stack's numbers, top first. */
-function numbers(stack: Stack): number[] {
-  const found: number[] = [];
+/** The stack's changes, top first. */
+function inStack<C>(stack: Stack<C>): C[] {
+  const found: C[] = [];
   for (let rest = stack; rest !== null; rest = rest.below) found.push(rest.top);
   return found;
 }
 
-function without(stack: Stack, number: number): Stack {
-  if (stack?.top === number) return stack.below;
-  return numbers(stack)
-    .filter((other) => other !== number)
-    .reduceRight<Stack>((below, top) => ({ top, below }), null);
+function without<C>(stack: Stack<C>, change: C): Stack<C> {
+  if (stack?.top === change) return stack.below;
+  return inStack(stack)
+    .filter((other) => other !== change)
+    .reduceRight<Stack<C>>((below, top) => ({ top, below }), null);
 }

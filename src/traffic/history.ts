@@ -70,7 +70,7 @@ export function listHistory(
       message: change.message ?? null,
       undoes: change.undoes ?? null,
       to: change.to ?? null,
-      undone: undone.has(change.number),
+      undone: undone.has(change),
       functions: change.functions,
       releases: [],
       undoesDeploy: null,

@@ -26,10 +26,7 @@ export type UndoOptions = {
  */
 export function newestChange(changes: readonly Change[], fn?: FunctionName): Change | undefined {
   const { stacks } = undoStack(changes);
-  const tops = [...stacks].flatMap(([name, stack]) =>
-    fn === undefined || name === fn ? (stack.at(-1) ?? []) : [],
-  );
-  return changes.find(({ number }) => number === Math.max(0, ...tops));
+  return newestTop(changes, stacks, fn === undefined ? [...stacks.keys()] : [fn]);
 }
 
 /**
@@ -63,8 +60,7 @@ function planBack(
   scope: readonly FunctionName[],
 ): TrafficPlan {
   const { stacks } = undoStack(changes);
-  const number = Math.max(0, ...scope.flatMap((fn) => stacks.get(fn)?.at(-1) ?? []));
-  const change = changes.find((each) => each.number === number);
+  const change = newestTop(changes, stacks, scope);
   if (!change) {
     throw new FnmeshError('not_found', `nothing to undo for ${scope.join(', ') || table.app}`, {
       try: 'fnmesh history',
@@ -73,10 +69,20 @@ function planBack(
   const splits = new Map<FunctionName, Split>();
   for (const { function: fn, before } of change.functions) {
     if (before === null || !affects(change, fn)) continue;
-    checkNewest(changes, stacks, number, fn);
-    splits.set(fn, restored(table, fn, before, `change ${number}`));
+    checkNewest(changes, stacks, change, fn);
+    splits.set(fn, restored(table, fn, before, `change ${change.number}`));
   }
-  return planTraffic(table, { verb: 'undo', undoes: number }, splits);
+  return planTraffic(table, { verb: 'undo', undoes: change.number }, splits);
+}
+
+/** Of the changes on top of these functions' stacks the newest: of several with one number the last. */
+function newestTop(
+  changes: readonly Change[],
+  stacks: UndoState<Change>['stacks'],
+  functions: readonly FunctionName[],
+): Change | undefined {
+  const tops = new Set(functions.map((fn) => stacks.get(fn)?.at(-1)));
+  return changes.findLast((change) => tops.has(change));
 }
 
 function planTo(
@@ -110,14 +116,14 @@ function planTo(
 /** A change is only undone whole: not when one of its functions has gone on since. */
 function checkNewest(
   changes: readonly Change[],
-  stacks: UndoState['stacks'],
-  number: number,
+  stacks: UndoState<Change>['stacks'],
+  change: Change,
   fn: FunctionName,
 ): void {
-  if (stacks.get(fn)?.at(-1) === number) return;
+  if (stacks.get(fn)?.at(-1) === change) return;
   // Only a later change can have put something above it on the stack, or taken it away.
-  const newer = changes.findLast((change) => change.number > number && affects(change, fn))!;
-  const message = `change ${number} also moved ${fn}, which change ${newer.number} (${newer.verb} by ${newer.by}) changed since`;
+  const newer = changes.findLast((later) => later.number > change.number && affects(later, fn))!;
+  const message = `change ${change.number} also moved ${fn}, which change ${newer.number} (${newer.verb} by ${newer.by}) changed since`;
   const way = newer.verb === 'shift' ? `fnmesh undo ${fn}` : 'fnmesh history';
   throw new FnmeshError('conflict', message, { try: way });
 }

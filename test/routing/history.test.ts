@@ -10,11 +10,15 @@ const none = null;
 type Row = [fn: string, before: Split | null, after: Split | null];
 
 /** Numbers the changes from 1. */
-function history(
-  ...changes: [verb: string, rows: Row[], undo?: { undoes?: number; to?: number }][]
-): ChangeRecord[] {
-  return changes.map(([verb, rows, undo], index) => ({
-    number: index + 1,
+const history = (...changes: Made[]): ChangeRecord[] =>
+  numbered(...changes.map((change, index) => [index + 1, ...change] as const));
+
+type Made = [verb: string, rows: Row[], undo?: { undoes?: number; to?: number }];
+
+/** Changes whose numbers are given. */
+function numbered(...changes: (readonly [number: number, ...Made])[]): ChangeRecord[] {
+  return changes.map(([number, verb, rows, undo]) => ({
+    number,
     verb,
     ...undo,
     functions: rows.map(([fn, before, after]) => ({ function: fn, before, after })),
@@ -33,6 +37,8 @@ const both: [string, Row[]] = [
 ];
 const undo = (undoes: number): [string, Row[], { undoes: number }] => ['undo', [['cart', B, A]], { undoes }];
 const undoTo = (to: number): [string, Row[], { to: number }] => ['undo', [['cart', B, A]], { to }];
+const numbersOf = (stacks: ReadonlyMap<string, readonly ChangeRecord[]>) =>
+  Object.fromEntries([...stacks].map(([fn, stack]) => [fn, stack.map(({ number }) => number)]));
 
 describe('undoStack', () => {
   test.each<[string, ChangeRecord[], Record<string, number[]>, number[]]>([
@@ -43,7 +49,7 @@ describe('undoStack', () => {
     ['undo after undo goes further back', history(first, up, down, undo(3), undo(2)), { cart: [] }, [2, 3]],
     ['a shift after an undo', history(first, up, undo(2), up), { cart: [4] }, [2]],
     ['an undo from the middle', history(first, up, down, undo(2)), { cart: [3] }, [2]],
-    ['an undo of what is not there', history(first, up, undo(9)), { cart: [2] }, [9]],
+    ['an undo of what is not there', history(first, up, undo(9)), { cart: [2] }, []],
     [
       'a deploy of a new version at 0',
       history(up, ['deploy', [['cart', { v1: 10_000 }, A]]]),
@@ -81,8 +87,41 @@ describe('undoStack', () => {
     ],
   ])('%s', (_, changes, stacks, undone) => {
     const state = undoStack(changes);
-    expect(Object.fromEntries(state.stacks)).toEqual(stacks);
-    expect([...state.undone].sort()).toEqual(undone);
+    expect(numbersOf(state.stacks)).toEqual(stacks);
+    expect([...state.undone].map(({ number }) => number).sort()).toEqual(undone);
+  });
+
+  // As two clients make them that see the same newest change: of different functions.
+  const twins: [number, ...Made][] = [
+    [1, ...up],
+    [1, 'shift', [['price', A, B]]],
+  ];
+  test.each<[string, ChangeRecord[], Record<string, number[]>, number[]]>([
+    ['both stand', numbered(...twins), { cart: [1], price: [1] }, []],
+    ['an undo of one', numbered(...twins, [2, ...undo(1)]), { cart: [], price: [1] }, [0]],
+    [
+      'an undo of the other',
+      numbered(...twins, [2, 'undo', [['price', B, A]], { undoes: 1 }]),
+      { cart: [1], price: [] },
+      [1],
+    ],
+    [
+      'an undo of each, at once again',
+      numbered(...twins, [2, ...undo(1)], [2, 'undo', [['price', B, A]], { undoes: 1 }]),
+      { cart: [], price: [] },
+      [0, 1],
+    ],
+    ['undo one of them to before', numbered(...twins, [2, ...undoTo(0)]), { cart: [], price: [1] }, [0]],
+    [
+      'undo to right after both',
+      numbered(...twins, [2, ...down], [3, 'undo', [['cart', A, B]], { to: 1 }]),
+      { cart: [1], price: [1] },
+      [2],
+    ],
+  ])('of two changes with one number: %s', (_, changes, stacks, undone) => {
+    const state = undoStack(changes);
+    expect(numbersOf(state.stacks)).toEqual(stacks);
+    expect(changes.flatMap((change, index) => (state.undone.has(change) ? index : []))).toEqual(undone);
   });
 
   test('takes a long history in its stride', () => {

@@ -98,4 +98,14 @@ describe('the newest change not yet undone', () => {
     ['when all are undone', [move(1, 1), undo(2, 1)], undefined, undefined],
     ['by its number, whatever the clocks say', [move(1, 9), move(2, 2)], undefined, 2],
   ])('%s', (_, changes, fn, number) => expect(newestChange(changes, fn)?.number).toBe(number));
+
+  test('of two with one number, which clients made at once: the last, then the other', () => {
+    const [cart, price] = [move(1, 1), move(1, 2, 'price')];
+    expect(newestChange([cart, price])).toBe(price);
+    expect(newestChange([cart, price], 'cart')).toBe(cart);
+    const after = [cart, price, undo(2, 1, 'price')];
+    expect(newestChange(after)).toBe(cart);
+    const undone = listHistory(after).filter((row) => row.undone);
+    expect(undone.map(({ functions }) => functions)).toEqual([price.functions]);
+  });
 });
