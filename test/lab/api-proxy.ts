@@ -11,7 +11,8 @@ export type Fate =
   | { do: 'answer'; status: number; headers?: Record<string, string> }
   | { do: 'drop-before' }
   | { do: 'drop-after' }
-  | { do: 'slow'; ms: number };
+  | { do: 'slow'; ms: number }
+  | { do: 'wait'; until: Promise<void> };
 
 /** A request as the proxy sees it. `write`: its number among those that change something, from 1; else 0. */
 export type Seen = { method: string; path: string; write: number };
@@ -50,6 +51,7 @@ export async function startApiProxy(dir: string): Promise<ApiProxy> {
     const fate = rule({ method, path, write: isWrite ? writes : 0 });
     if (fate?.do === 'drop-before') return void outgoing.destroy();
     if (fate?.do === 'slow') await sleep(fate.ms);
+    if (fate?.do === 'wait') await fate.until;
     if (fate?.do === 'answer') {
       const status = {
         kind: 'Status',

@@ -1,6 +1,7 @@
 // Several command lines, and kubectl, on one app at once.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeApp } from '../helpers/cli.js';
+import { startApiProxy } from './api-proxy.js';
 import { changesOf, runCli, startCli } from './cli-process.js';
 import { ClusterStage } from './cli-stage.js';
 
@@ -33,18 +34,50 @@ test('two shifts of one function at once: what is in effect is what the last win
   expect((await changesOf(stage)).filter((change) => change.endsWith('shift'))).toHaveLength(1);
 });
 
-test('two shifts of different functions at once: both', async () => {
-  const ran = await Promise.all(
-    ['cart/v2=20', 'shop/v2=40'].map((shift) => runCli(stage, ['shift', shift, '--wait=none', ...target])),
+/** Runs `fnmesh ARGS` for each, and holds back their writes of routes until all of them ask for one. */
+async function together(...commands: string[][]) {
+  const between = await startApiProxy(stage.lab.dir);
+  let [waiting, go] = [0, () => undefined as void];
+  const until = new Promise<void>((resolve) => (go = resolve));
+  between.rule(({ method, path }) => {
+    if (method !== 'PUT' || !path.includes('/virtualservices/')) return;
+    if (++waiting === commands.length) go();
+    return { do: 'wait', until };
+  });
+  const env = { KUBECONFIG: between.kubeconfig };
+  const ran = await Promise.all(commands.map((args) => runCli(stage, args, env)));
+  await between.close();
+  return ran;
+}
+
+/** The changes of traffic that the history tells of, the newest first: `3 shift cart`, and whether it was undone. */
+async function shifts(): Promise<string[]> {
+  type Row = { number: number; verb: string; functions: { function: string }[]; undone: boolean };
+  const { result } = await stage.json<{ changes: Row[] }>('history', ...target);
+  return result.changes.map(({ number, verb, functions, undone }) => {
+    return `${number} ${verb} ${functions.map((row) => row.function).join('+')}${undone ? ' undone' : ''}`;
+  });
+}
+
+test('two shifts of different functions at once: both, and each is undone alone', async () => {
+  const before = [await weights('cart'), await weights('shop')];
+  const ran = await together(
+    ['shift', 'cart/v2=20', '--wait=none', ...target],
+    ['shift', 'shop/v2=40', '--wait=none', ...target],
   );
   expect(ran.map(({ code, stderr }) => [code, stderr])).toEqual([
     [0, expect.any(String)],
     [0, expect.any(String)],
   ]);
-  expect([await weights('cart'), await weights('shop')]).toEqual([
-    expect.stringContaining('80'),
-    expect.stringContaining('60'),
-  ]);
+  const after = [await weights('cart'), await weights('shop')];
+  expect(after).toEqual([expect.stringContaining('80'), expect.stringContaining('60')]);
+  expect((await shifts()).slice(0, 2).sort()).toEqual(['3 shift cart', '3 shift shop']);
+
+  await stage.ok('undo', 'cart', '--wait=none', ...target);
+  expect([await weights('cart'), await weights('shop')]).toEqual([before[0], after[1]]);
+  expect((await shifts()).slice(0, 3).sort()).toEqual(['3 shift cart undone', '3 shift shop', '4 undo cart']);
+  await stage.ok('undo', '--wait=none', ...target);
+  expect([await weights('cart'), await weights('shop')]).toEqual(before);
 });
 
 test('a shift while another version is deployed: both are there in the end', async () => {
