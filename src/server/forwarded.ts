@@ -47,8 +47,8 @@ export function forwardedRequestHeaders(
   };
   const from = [said('x-forwarded-for'), req.socket.remoteAddress].filter((part) => part !== undefined);
   if (from.length > 0) out.push('X-Forwarded-For', from.join(', '));
-  const askedHost = said('x-forwarded-host') ?? req.headers.host;
-  if (askedHost !== undefined) out.push('X-Forwarded-Host', askedHost);
+  // What was asked for, as the gateway has routed by it and a cluster's proxies say it too: not what a caller claims.
+  if (req.headers.host !== undefined) out.push('X-Forwarded-Host', req.headers.host);
   out.push('X-Forwarded-Proto', said('x-forwarded-proto') ?? 'http');
   out.push('Fnmesh-Hops', String(hopsOf(req) + 1));
   if (length !== undefined || req.headers['content-length'] !== undefined || WITH_BODY.has(req.method!)) {
