@@ -24,6 +24,7 @@ export type Way = 'invoke' | 'trigger' | 'detached';
 export class HttpCall implements Call {
   readonly id = newId();
   retried = false;
+  unread = 0;
   queued = 0;
 
   /**

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { newId } from '../../src/fn/id.js';
 import { openRecords } from '../../src/server/functions/records.js';
 import { ask, invoke, lives, testPlane, until, type TestPlane } from '../helpers/data-plane.js';
 
@@ -106,11 +107,48 @@ describe('processes', () => {
     plane = await testPlane();
     const fn = plane.add('f');
     const pid = Number((await invoke(plane, fn, 'exit-later 1')).text);
-    // Noticed by the server: a call that meets its end is another case, and what it read then cannot be known.
-    await until(() => !lives(pid) && !plane.functions.state(fn.id)?.processes.idle);
+    await until(() => !lives(pid));
     const next = await invoke(plane, fn, 'hello');
     expect(next.status).toBe(200);
     expect(pidOf(next.text)).not.toBe(pid);
+  });
+
+  test('a call that a process did not read before its end is made by another', async () => {
+    plane = await testPlane();
+    const fn = plane.add('f');
+    const pid = pidOf((await invoke(plane, fn, 'hello')).text);
+    process.kill(pid, 'SIGKILL');
+    const end = performance.now() + 5000;
+    while (lives(pid) && performance.now() < end);
+    // The server, which is this process, has noticed nothing yet: so the call comes before all news of that end.
+    const answer = await new Promise<string>((resolve) => {
+      plane.functions.call(plane.app, fn, {
+        id: newId(),
+        headers: 'X-Do: hello\r\n',
+        body: undefined,
+        idempotent: false,
+        retried: false,
+        unread: 0,
+        queued: 0,
+        gone: () => false,
+        answer: (_, body) => resolve(body.toString()),
+        fail: ({ message }) => resolve(message),
+      });
+    });
+    expect(answer).toMatch(/^hello \d+ 1$/);
+    expect(pidOf(answer)).not.toBe(pid);
+  });
+
+  test('a process that hangs up on each connection, unread, is replaced without a failed call', async () => {
+    plane = await testPlane();
+    const fn = plane.add('f');
+    for (let i = 0; i < 10; i++) {
+      const pid = Number((await invoke(plane, fn, 'deaf')).text);
+      const next = await invoke(plane, fn, 'hello');
+      expect([next.status, pidOf(next.text)]).toEqual([200, expect.any(Number)]);
+      expect(pidOf(next.text)).not.toBe(pid);
+      await until(() => !lives(pid));
+    }
   });
 
   test('connections that the function closes when idle do not fail calls', async () => {

@@ -12,8 +12,10 @@ export interface Call {
   readonly body: Buffer | undefined;
   /** Whether the caller's request may be made twice without harm (RFC 9110, 9.2.2). */
   readonly idempotent: boolean;
-  /** Set when the call has been sent twice: there is no third time. */
+  /** Set when it has been sent again though a process may have read it: that is done once. */
   retried: boolean;
+  /** How often it has been sent to a process that read nothing of it. */
+  unread: number;
   /** Its place in the order of all calls that had to wait; set by the slot. */
   queued: number;
   /** Whether nobody waits for the answer any more; such a call is not started. */

@@ -28,6 +28,8 @@ export type Done = (outcome: Outcome, response: ResponseReader) => void;
 const READ_SIZE = 32 * 1024;
 /** Every HTTP server reads at least this many bytes at once, if they are there. */
 const SHORT = 4000;
+/** So many bytes an empty unix socket takes at once or not at all: Linux has room for 200 KiB, macOS for 8. */
+const AT_ONCE = process.platform === 'linux' ? 64 * 1024 : SHORT;
 const END_OF_BODY = '\r\n0\r\n\r\n';
 
 /** A connection that opens itself when there is something to send, and again after the function closed it. */
@@ -37,8 +39,8 @@ export class Connection {
   #carried = 0;
   #done: Done | undefined;
   #unread = false;
-  /** Whether the request under way is so short that it is read as a whole or not at all. */
-  #short = false;
+  /** The size of the request under way without its framing, in bytes. */
+  #size = 0;
   readonly #reader: ResponseReader;
   readonly #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
 
@@ -69,7 +71,7 @@ export class Connection {
     const socket = this.#socket ?? this.#connect();
     this.#done = done;
     this.#unread = false;
-    this.#short = request.head.length + (request.body?.length ?? 0) < SHORT;
+    this.#size = request.head.length + (request.body?.length ?? 0);
     this.#reader.reset();
     if (request.body === undefined || request.body.length === 0) {
       socket.write(`${request.head}Content-Length: 0\r\n\r\n`, 'latin1');
@@ -103,10 +105,12 @@ export class Connection {
     this.#socket = socket;
     this.#carried = 0;
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // On a unix socket a write after the other side closed fails at once, with nothing delivered; and a reset
-      // says that the other side closed with bytes that it had not read.
-      if (error.syscall === 'connect' || error.code === 'EPIPE') this.#unread = true;
-      else if (error.code === 'ECONNRESET') this.#unread = this.#short && this.#carried > 0;
+      // On a unix socket a write after the other side closed fails at once, with nothing delivered of what goes at
+      // once; and a reset says that the other side ended with bytes that it had not read, perhaps in a connection
+      // that it had not even accepted.
+      if (error.syscall === 'connect') this.#unread = true;
+      else if (error.code === 'EPIPE') this.#unread = this.#size < AT_ONCE;
+      else if (error.code === 'ECONNRESET') this.#unread = this.#size < SHORT;
     });
     socket.on('end', () => this.#ended(socket));
     socket.on('close', () => this.#ended(socket));

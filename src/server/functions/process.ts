@@ -14,6 +14,10 @@ import { LISTENER, lookForListener, makeSocketDir, removeSocketDir, watchSocketD
 
 /** After SIGTERM, how long a process may take to end before SIGKILL, in milliseconds. */
 const GRACE_MS = 1000;
+/** After it has ended, how long its connection may take to tell what became of its call, in milliseconds. */
+const LAST_WORDS_MS = 200;
+/** A call that so many connections took and nobody read is not sent again: it is the function that reads none. */
+const MOST_UNREAD = 6;
 
 /** What a process runs and within which bounds. */
 export type ProcessSpec = {
@@ -54,8 +58,12 @@ export class FunctionProcess {
   readonly #group: ProcessGroup;
   readonly #connection: Connection;
   #call: Call | undefined;
-  /** Whether the call under way has not reached the function: a new connection is being opened for it. */
-  #unsent = false;
+  /** Whether the call under way was sent in vain before, on the connection that there was. */
+  #reopened = false;
+  /** Whether the process itself has ended, be its call settled or not. */
+  #gone = false;
+  /** What is to be done about its end once it is out of service. */
+  #over: (() => void) | undefined;
   #lastCallId: string | null = null;
   #deadline: { second: number; text: string } = { second: 0, text: '' };
   /** One timer for all calls: refreshed at the start of each, so it can only fire in a call that is too long. */
@@ -99,6 +107,7 @@ export class FunctionProcess {
   run(call: Call): void {
     this.state = 'busy';
     this.#call = call;
+    this.#reopened = false;
     this.#lastCallId = call.id;
     this.#startCallTimer();
     this.#send(call);
@@ -131,23 +140,12 @@ export class FunctionProcess {
       case 'answered':
         return this.#answered(call, response);
       case 'not sent':
-        if (call.retried) return this.#abandon(failure.BROKEN);
-        call.retried = true;
-        // Once more on a new connection; when that is refused too, the process is dead or deaf.
-        this.#unsent = true;
-        return this.#connection.open((accepted) => {
-          this.#unsent = false;
-          if (this.#call !== call) return;
-          if (accepted) return this.#send(call);
-          this.#call = undefined;
-          this.#abandon(failure.BROKEN);
-          this.owner.again(call);
-        });
+        return this.#unread(call);
       case 'reset':
         // Functions close idle connections, perhaps just as we use one. What reached them we cannot know.
         if (call.retried || !call.idempotent) return this.#abandon(failure.BROKEN);
         call.retried = true;
-        return this.#send(call);
+        return this.#gone ? this.#passOn(call) : this.#send(call);
       case 'broken':
         return this.#abandon(failure.BROKEN);
       case 'head too large':
@@ -157,12 +155,23 @@ export class FunctionProcess {
     }
   }
 
+  /** Sends it on a new connection, and when that is in vain too, the process is dying, dead or deaf. */
+  #unread(call: Call): void {
+    if (++call.unread >= MOST_UNREAD) return this.#abandon(failure.BROKEN);
+    if (this.#gone || this.#reopened) return this.#passOn(call);
+    this.#reopened = true;
+    this.#connection.open((accepted) => {
+      if (this.#call !== call) return;
+      if (accepted) this.#send(call);
+      else this.#passOn(call);
+    });
+  }
+
   #answered(call: Call, response: ResponseReader): void {
     const { status, headers, body } = response;
     if (status === 200) {
       this.#call = undefined;
-      this.#becomeIdle();
-      this.owner.free(this);
+      this.#becomeFree();
       call.answer(headers, body);
     } else if (status === 502) this.#release(() => call.fail(failure.FAILED));
     else if (status === 504) this.#release(() => call.fail(failure.TIMED_OUT));
@@ -172,9 +181,15 @@ export class FunctionProcess {
   /** The call is over and the process can take the next one, before the answer of this one is written. */
   #release(then: () => void): void {
     this.#call = undefined;
+    this.#becomeFree();
+    then();
+  }
+
+  #becomeFree(): void {
+    // It answered with its last breath.
+    if (this.#gone) return this.kill();
     this.#becomeIdle();
     this.owner.free(this);
-    then();
   }
 
   /** The call is over and so is the process. */
@@ -182,6 +197,12 @@ export class FunctionProcess {
     const call = this.#call;
     this.kill();
     call?.fail(reason);
+  }
+
+  /** The process is over, the call is not. */
+  #passOn(call: Call): void {
+    this.kill();
+    this.owner.again(call);
   }
 
   #becomeIdle(): void {
@@ -231,20 +252,24 @@ export class FunctionProcess {
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
     // What it has started and left behind.
     this.#kill('SIGKILL');
-    const wasStarting = this.state === 'starting';
-    const expected = this.state === 'ending';
-    const call = this.#call;
-    const unsent = this.#unsent;
-    if (!expected) this.#retire();
+    this.#gone = true;
+    const before = this.state;
     const how = signal === null ? `with code ${code}` : `by ${signal}`;
+    // This may be known before what the connection has to tell of a call: that it was not read, or even the answer.
+    // What holds the connection open may live outside the group. The time over, what is there is still read.
+    const fallSilent = () => this.state === 'busy' && this.#abandon(failure.BROKEN);
+    if (before === 'busy') setTimeout(() => setImmediate(fallSilent), LAST_WORDS_MS).unref();
+    else if (before !== 'ending') this.#retire();
     this.#group.flushed(() => {
-      if (!expected) this.owner.line('stderr', `fnmesh: the process ended ${how}`, this.#lastCallId);
-      this.#ended();
-      if (wasStarting)
-        this.owner.notReady(this, failure.NOT_INITIALIZED, `it ended ${how} before it listened`);
+      this.#over = () => {
+        if (before !== 'ending')
+          this.owner.line('stderr', `fnmesh: the process ended ${how}`, this.#lastCallId);
+        this.#ended();
+        if (before === 'starting')
+          this.owner.notReady(this, failure.NOT_INITIALIZED, `it ended ${how} before it listened`);
+      };
+      if (this.state === 'ending') this.#over();
     });
-    if (call && unsent) this.owner.again(call);
-    else call?.fail(failure.BROKEN);
   }
 
   /** Takes it out of service: after this it is nobody's process any more. */
@@ -256,6 +281,8 @@ export class FunctionProcess {
     this.#connection.close();
     this.#call = undefined;
     this.owner.lost(this);
+    // Not before its call is elsewhere: a slot where nothing runs and nothing waits is given up.
+    if (this.#over) queueMicrotask(this.#over);
   }
 
   #ended(): void {
